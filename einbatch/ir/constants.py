@@ -1,0 +1,179 @@
+"""The value of a constant expression: exact where it is rational, bounded always."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from einbatch.diagnostics import fail
+from einbatch.ir.program import Apply, Constant, Expression, Extent, Number
+
+Value = int | float | Fraction
+BITS = 2048
+"""The most binary digits that an exact intermediate value may have."""
+
+
+def evaluate_constant(
+    expression: Expression,
+    constants: Mapping[str, Value],
+    extents: Mapping[str, int],
+) -> Value:
+    """The value of an expression of numbers, constants and extents.
+
+    Integers and fractions stay exact under `+ - * / ^ floor mod max min abs sign`;
+    everything else is computed in double precision. KeyError where a name has no
+    value in `constants` or `extents`; EinbatchError where a value overflows or is
+    undefined, or where something is read that is no constant.
+    """
+    match expression:
+        case Number(value=value):
+            return value
+        case Constant(name=name):
+            return constants[name]
+        case Extent(name=name):
+            return extents[name]
+        case Apply(primitive="select", arguments=(condition, consequent, alternative)):
+            chosen = consequent if evaluate_constant(condition, constants, extents) else alternative
+            return evaluate_constant(chosen, constants, extents)
+        case Apply(primitive=primitive, arguments=arguments) if primitive in _MEANING:
+            values = [evaluate_constant(item, constants, extents) for item in arguments]
+            return _bounded(primitive, values, expression)
+        case _:
+            raise fail(
+                "E0304",
+                "this is not a constant",
+                (expression.span, "a constant is made of numbers, constants and extents"),
+                help="move what depends on data into a statement",
+            )
+
+
+def as_float(value: Value) -> float:
+    """A constant as a double; infinite where it is larger than any."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _bounded(primitive: str, values: list[Value], expression: Expression) -> Value:
+    try:
+        if primitive == "pow":
+            _check_power(values[0], values[1])
+        result = _normal(_MEANING[primitive](*values))
+        if not isinstance(result, float) and _bits(result) > BITS:
+            raise OverflowError
+    except (ZeroDivisionError, ValueError) as error:
+        raise fail(
+            "E0305",
+            f"this constant has no value: {_reason(error)}",
+            (expression.span, "computed before anything runs"),
+            help="change the numbers in this expression",
+        ) from error
+    except OverflowError as error:
+        raise fail(
+            "E0306",
+            "this constant overflows",
+            (expression.span, f"an exact value has at most {BITS} binary digits"),
+            help="use a smaller number, or a decimal one (`1e300`)",
+        ) from error
+    return result
+
+
+def _reason(error: Exception) -> str:
+    return "it divides by zero" if isinstance(error, ZeroDivisionError) else "it is outside the domain"
+
+
+def _check_power(base: Value, exponent: Value) -> None:
+    if isinstance(base, float) or isinstance(exponent, float) or exponent == 0:
+        return
+    if not isinstance(exponent, int):
+        return
+    if _bits(base) > 1 and abs(exponent) * _bits(base) > 2 * BITS:
+        raise OverflowError
+
+
+def _bits(value: int | Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def _normal(value: Value | complex | bool) -> Value:
+    if isinstance(value, complex):
+        raise ValueError
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return int(value)
+    return value
+
+
+def _add(*values: Value) -> Value:
+    total: Value = 0
+    for value in values:
+        total = total + value
+    return total
+
+
+def _multiply(*values: Value) -> Value:
+    total: Value = 1
+    for value in values:
+        total = total * value
+    return total
+
+
+def _divide(a: Value, b: Value) -> Value:
+    if isinstance(a, float) or isinstance(b, float):
+        return a / b
+    return Fraction(a) / Fraction(b)
+
+
+def _power(a: Value, b: Value) -> Value | complex:
+    if isinstance(a, float) or not isinstance(b, int):
+        return float(a) ** float(b)
+    return Fraction(a) ** b
+
+
+def _sigmoid(x: Value) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def _softplus(x: Value) -> float:
+    return max(float(x), 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+_MEANING: dict[str, Callable[..., Value | complex | bool]] = {
+    "add": _add,
+    "mul": _multiply,
+    "neg": lambda x: -x,
+    "div": _divide,
+    "pow": _power,
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "abs": abs,
+    "sign": lambda x: (x > 0) - (x < 0),
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "tanh": math.tanh,
+    "sigmoid": _sigmoid,
+    "relu": lambda x: max(x, 0),
+    "softplus": _softplus,
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "erf": math.erf,
+    "floor": math.floor,
+    "max": max,
+    "min": min,
+    "mod": lambda a, b: a - b * math.floor(_divide(a, b)),
+    "clamp": lambda x, low, high: min(max(x, low), high),
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "and": lambda *values: all(values),
+    "or": lambda *values: any(values),
+    "not": lambda a: not a,
+    "iverson": lambda a: a,
+}
