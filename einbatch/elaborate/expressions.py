@@ -1,0 +1,279 @@
+"""Expressions of the tree, checked and resolved to the core language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, assert_never
+
+from einbatch.diagnostics import EinbatchError, Span, fail
+from einbatch.elaborate.scope import TENSORS, WORDS, Scope, place
+from einbatch.ir import (
+    FUNCTIONS,
+    PRIMITIVES,
+    REDUCTIONS,
+    Apply,
+    Constant,
+    Expression,
+    Extent,
+    IndexValue,
+    Number,
+    Read,
+    Reduce,
+)
+from einbatch.ir.verify import is_condition
+from einbatch.syntax import nodes as tree
+
+COMPARISONS: dict[str, str] = {
+    "=": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
+}
+LONGEST_QUOTIENT = 200
+RankOf = Callable[[tree.Identifier, int | None], None]
+"""Called for each read tensor with the number of subscripts; raises where that is wrong."""
+
+
+def number_value(node: tree.Number) -> int | float:
+    """The value of a literal: an integer where it is written as one."""
+    return int(node.text) if node.text.isdigit() else float(node.text)
+
+
+class Resolver:
+    """Resolves the expressions of one program against its scope.
+
+    `check_read` is asked for every tensor that is read, before anything else.
+    """
+
+    def __init__(self, scope: Scope, check_read: RankOf) -> None:
+        self.scope = scope
+        self.check_read = check_read
+
+    def number(self, node: tree.Expression) -> Expression:
+        """An expression that must be a number."""
+        result = self.expression(node)
+        if is_condition(result):
+            raise fail(
+                "E0414",
+                "a condition stands where a number is needed",
+                (node.span, "true or false"),
+                help="write `[…]` around it: 1 where it holds, else 0",
+            )
+        return result
+
+    def condition(self, node: tree.Expression) -> Expression:
+        """An expression that must be a condition."""
+        result = self.expression(node)
+        if not is_condition(result):
+            raise fail(
+                "E0415",
+                "a number stands where a condition is needed",
+                (node.span, "a number"),
+                help="compare it with something: `… != 0`",
+            )
+        return result
+
+    def expression(self, node: tree.Expression) -> Expression:
+        """Any expression, number or condition."""
+        span = node.span
+        match node:
+            case tree.Number():
+                return Number(number_value(node), span)
+            case tree.Name(identifier=identifier):
+                return self.name(identifier, span)
+            case tree.ExtentOf(index=index):
+                return Extent(self.index(index), span)
+            case tree.Access():
+                return self.access(node)
+            case tree.Sum() | tree.Product() | tree.Negate() | tree.Power():
+                return self.arithmetic(node)
+            case tree.Call():
+                return self.call(node)
+            case tree.Reduction(operator=operator, indices=indices, body=body):
+                return self.reduction(operator, indices, body, span)
+            case tree.If(condition=condition, consequent=consequent, alternative=alternative):
+                arguments = (self.condition(condition), *map(self.number, (consequent, alternative)))
+                return Apply("select", arguments, span)
+            case tree.Compare(operator=operator, left=left, right=right):
+                pair = (self.number(left), self.number(right))
+                return Apply(COMPARISONS[operator], pair, span)
+            case tree.Logic(operator=operator, operands=operands):
+                return Apply(operator, tuple(self.condition(item) for item in operands), span)
+            case tree.Not(operand=operand):
+                return Apply("not", (self.condition(operand),), span)
+            case tree.Iverson(condition=condition):
+                return Apply("iverson", (self.condition(condition),), span)
+            case _:
+                assert_never(node)
+
+    def name(self, identifier: tree.Identifier, span: Span) -> Expression:
+        """A name that stands alone."""
+        key = identifier.key
+        symbol = self.scope.find(key)
+        if symbol is None:
+            if key in ("inf", "pi"):
+                return Number(math.inf if key == "inf" else math.pi, span)
+            if key in FUNCTIONS:
+                raise self.scope.unknown(identifier, "is a function; it takes its argument in (…)")
+            self.check_read(identifier, None)
+            return Read(key, (), None, span)
+        match symbol.meaning:
+            case "constant":
+                return Constant(key, span)
+            case "extent":
+                return Extent(key, span)
+            case "index":
+                return IndexValue(key, span)
+            case "report":
+                raise self.scope.unknown(identifier, "is a report, which nothing can read")
+            case _:
+                self.check_read(identifier, 0)
+                return Read(key, (), None, span)
+
+    def index(self, identifier: tree.Identifier) -> str:
+        """A name that must be an index."""
+        symbol = self.scope.find(identifier.key)
+        if symbol is None:
+            raise self.scope.unknown(identifier, "is not an index")
+        if symbol.meaning != "index":
+            raise not_an_index(self.scope, identifier)
+        return identifier.key
+
+    def access(self, node: tree.Access) -> Expression:
+        """`T[…]`, read."""
+        symbol = self.scope.find(node.tensor.key)
+        if symbol is not None and symbol.meaning not in TENSORS:
+            raise fail(
+                "E0207",
+                f"`{node.tensor.key}` is {WORDS[symbol.meaning]}, which takes no subscripts",
+                (node.span, "subscripted here"),
+                (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
+                help="subscripts are for tensors",
+            )
+        self.check_read(node.tensor, len(node.subscripts))
+        subscripts = tuple(self.subscript(item) for item in node.subscripts)
+        return Read(node.tensor.key, subscripts, None, node.span)
+
+    def subscript(self, node: tree.Expression) -> Expression:
+        """A subscript, which must be a number; that it is an integer is checked later."""
+        return self.number(node)
+
+    def call(self, node: tree.Call) -> Expression:
+        """A function of its arguments."""
+        primitive = PRIMITIVES.get(node.function)
+        if primitive is None or not primitive.function:
+            name = tree.Identifier(node.function, node.function, node.span)
+            raise self.scope.unknown(name, "is not a function")
+        if len(node.arguments) != primitive.arity:
+            raise fail(
+                "E0205",
+                f"`{node.function}` takes {_arguments(primitive.arity or 2)}, "
+                f"and gets {len(node.arguments)}",
+                (node.span, "called here"),
+                help=_reduction_hint(node.function),
+            )
+        arguments = tuple(self.number(item) for item in node.arguments)
+        return Apply(node.function, arguments, node.span)
+
+    def reduction(
+        self,
+        operator: str,
+        indices: tuple[tree.Identifier, ...],
+        body: tree.Expression,
+        span: Span,
+    ) -> Expression:
+        """A reduction over indices, each of them once."""
+        names = tuple(self.index(index) for index in indices)
+        for position, index in enumerate(indices):
+            if index.key in names[:position]:
+                raise _twice(index, indices[names.index(index.key)])
+        if REDUCTIONS[operator].single and len(names) != 1:
+            raise fail(
+                "E0208",
+                f"`{operator}` takes one index, and gets {len(names)}",
+                (span, "more than one index has no single place"),
+                help=f"nest them, or reduce over one index: `{operator}[{names[0]}](…)`",
+            )
+        return Reduce(operator, names, self.number(body), span)
+
+    def arithmetic(
+        self, node: tree.Sum | tree.Product | tree.Negate | tree.Power
+    ) -> Expression:
+        """`+ - * / ^`: flat sums and products become primitives of many arguments."""
+        match node:
+            case tree.Sum(terms=terms):
+                parts = tuple(
+                    _negated(self.number(term), term.span) if sign == "-" else self.number(term)
+                    for sign, term in terms
+                )
+                return Apply("add", parts, node.span)
+            case tree.Product(factors=factors):
+                return self.product(factors, node.span)
+            case tree.Negate(operand=operand):
+                return Apply("neg", (self.number(operand),), node.span)
+            case tree.Power(base=base, exponent=exponent):
+                return Apply("pow", (self.number(base), self.number(exponent)), node.span)
+
+    def product(
+        self, factors: tuple[tuple[Literal["*", "/"], tree.Expression], ...], span: Span
+    ) -> Expression:
+        """A product from left to right: `1/B*g*x` is `mul(div(1, B), g, x)`."""
+        quotients = sum(1 for sign, _ in factors if sign == "/")
+        if quotients > LONGEST_QUOTIENT:
+            raise fail(
+                "E0102",
+                f"{quotients} divisions in one product; {LONGEST_QUOTIENT} is the most",
+                (span, "a quotient of a quotient of …"),
+                help="divide by the product of the divisors, or name a part of it",
+            )
+        run = [self.number(factors[0][1])]
+        for sign, factor in factors[1:]:
+            value = self.number(factor)
+            if sign == "*":
+                run.append(value)
+            else:
+                run = [Apply("div", (_multiplied(run, span), value), span)]
+        return _multiplied(run, span)
+
+
+def not_an_index(scope: Scope, identifier: tree.Identifier) -> EinbatchError:
+    """The error for a name that should be an index and means something else."""
+    meaning = WORDS[scope.symbols[identifier.key].meaning]
+    return fail(
+        "E0208",
+        f"`{identifier.key}` is {meaning}, not an index",
+        (identifier.span, "an index is needed here"),
+        (place(scope, identifier.key), f"{meaning} here"),
+        help="use an index: a name that subscripts a tensor or that `index` declares",
+    )
+
+
+def _twice(again: tree.Identifier, first: tree.Identifier) -> EinbatchError:
+    return fail(
+        "E0403",
+        f"index `{again.key}` stands twice in one list",
+        (again.span, "again here"),
+        (first.span, "first here"),
+        help="name each index once",
+    )
+
+
+def _arguments(count: int) -> str:
+    return "one argument" if count == 1 else f"{count} arguments"
+
+
+def _reduction_hint(function: str) -> str:
+    if function in REDUCTIONS:
+        return f"to reduce over an index write `{function}[i](…)`"
+    return f"write `{function}` with {_arguments(PRIMITIVES[function].arity or 2)}"
+
+
+def _negated(value: Expression, span: Span) -> Expression:
+    return Apply("neg", (value,), span)
+
+
+def _multiplied(run: list[Expression], span: Span) -> Expression:
+    return run[0] if len(run) == 1 else Apply("mul", tuple(run), span)

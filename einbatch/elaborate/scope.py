@@ -1,0 +1,237 @@
+"""What each name of a program means: one name space for everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
+from einbatch.ir import FUNCTIONS, REDUCTIONS
+from einbatch.syntax import nodes as tree
+
+Meaning = Literal["index", "extent", "constant", "input", "param", "state", "value", "report"]
+WORDS: dict[Meaning, str] = {
+    "index": "an index",
+    "extent": "an extent",
+    "constant": "a constant",
+    "input": "an input",
+    "param": "a param",
+    "state": "a state",
+    "value": "a tensor",
+    "report": "a report",
+}
+TENSORS: frozenset[Meaning] = frozenset({"input", "param", "state", "value"})
+CONSTANTS = ("pi", "inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name's meaning and the place that gave it."""
+
+    meaning: Meaning
+    identifier: tree.Identifier
+    rank: int = 0
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one program, filled by `collect`; `errors` gathers what went wrong."""
+
+    symbols: dict[str, Symbol] = field(default_factory=dict[str, Symbol])
+    errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+    def find(self, key: str) -> Symbol | None:
+        """What a name means, or None."""
+        return self.symbols.get(key)
+
+    def declare(self, meaning: Meaning, identifier: tree.Identifier, rank: int = 0) -> None:
+        """Gives a name its meaning; a second, different one is an error that shows both."""
+        known = self.symbols.get(identifier.key)
+        if known is None:
+            self.symbols[identifier.key] = Symbol(meaning, identifier, rank)
+        elif meaning != known.meaning or meaning not in ("index", "value"):
+            self.errors.append(_declared_twice(known, meaning, identifier))
+
+    def unknown(self, identifier: tree.Identifier, what: str = "is not declared") -> EinbatchError:
+        """The error for a name that nothing gives a meaning, with the nearest one as help."""
+        words = [*self.symbols, *FUNCTIONS, *REDUCTIONS, *CONSTANTS]
+        near = get_close_matches(identifier.key, words, 1, cutoff=0.5)
+        return fail(
+            "E0202",
+            f"`{identifier.key}` {what}",
+            (identifier.span, "nothing gives this name a meaning"),
+            help=f"did you mean `{near[0]}`?" if near else _how_to_declare(identifier.key),
+        )
+
+
+def _how_to_declare(key: str) -> str:
+    return f"declare it: `input {key}[…]`, `param {key}[…] = …` or `let {key} = …`"
+
+
+def _declared_twice(
+    known: Symbol, meaning: Meaning, identifier: tree.Identifier
+) -> Diagnostic:
+    return diagnostic(
+        "E0201",
+        f"`{identifier.key}` has two meanings",
+        (identifier.span, f"{WORDS[meaning]} here"),
+        (known.identifier.span, f"{WORDS[known.meaning]} here"),
+        help="a name means one thing in the whole program; rename one of them",
+    )
+
+
+def collect(program: tree.Tree) -> Scope:
+    """Every name that the program declares, assigns or subscripts with."""
+    scope = Scope()
+    for statement in program.statements:
+        _declare(scope, statement)
+    for statement in program.statements:
+        _declare_extents(scope, statement)
+    for target in _targets(program.statements):
+        _declare_target(scope, target)
+    for identifier in _index_uses(program.statements):
+        if scope.find(identifier.key) is None:
+            scope.declare("index", identifier)
+    return scope
+
+
+def _declare(scope: Scope, statement: tree.Statement) -> None:
+    match statement:
+        case tree.Batch(index=index):
+            scope.declare("index", index)
+        case tree.Indices(groups=groups):
+            _declare_indices(scope, groups)
+        case tree.Let(name=name):
+            scope.declare("constant", name)
+        case tree.Input(name=name, axes=axes):
+            scope.declare("input", name, len(axes))
+        case tree.Param(name=name, axes=axes):
+            scope.declare("param", name, len(axes))
+        case tree.State(name=name, axes=axes):
+            scope.declare("state", name, len(axes))
+        case tree.Report(name=name):
+            scope.declare("report", name)
+        case _:
+            pass
+
+
+def _declare_indices(scope: Scope, groups: tuple[tree.IndexGroup, ...]) -> None:
+    for group in groups:
+        for name in group.names:
+            known = scope.find(name.key)
+            if known is not None and known.meaning == "index":
+                scope.errors.append(_declared_twice(known, "index", name))
+            else:
+                scope.declare("index", name)
+
+
+def _declare_extents(scope: Scope, statement: tree.Statement) -> None:
+    """A name alone that stands as an extent and means nothing else is a fresh extent."""
+    match statement:
+        case tree.Batch(extent=tree.Name(identifier=name)):
+            fresh = [name]
+        case tree.Indices(groups=groups):
+            fresh = [g.extent.identifier for g in groups if isinstance(g.extent, tree.Name)]
+        case _:
+            fresh = []
+    for identifier in fresh:
+        if scope.find(identifier.key) is None and identifier.key not in CONSTANTS:
+            scope.declare("extent", identifier)
+
+
+def _targets(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Access | tree.Name]:
+    for statement in statements:
+        match statement:
+            case tree.Assign(target=target):
+                yield target
+            case tree.For(body=body):
+                yield from _targets(body)
+            case _:
+                pass
+
+
+def _declare_target(scope: Scope, target: tree.Access | tree.Name) -> None:
+    identifier = target.tensor if isinstance(target, tree.Access) else target.identifier
+    known = scope.find(identifier.key)
+    if known is not None and known.meaning in ("input", "param", "state"):
+        return
+    rank = len(target.subscripts) if isinstance(target, tree.Access) else 0
+    scope.declare("value", identifier, rank)
+
+
+def _index_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identifier]:
+    """Names in axes, loop lists and reduction brackets, and names alone as subscripts."""
+    for statement in statements:
+        match statement:
+            case tree.Input(axes=axes, member=member):
+                yield from axes
+                if member is not None:
+                    yield member
+            case tree.Param(axes=axes) | tree.State(axes=axes):
+                yield from axes
+            case tree.For(indices=indices, body=body):
+                yield from indices
+                yield from _index_uses(body)
+            case tree.Assign(target=target, value=value):
+                yield from _indices_in(target)
+                yield from _indices_in(value)
+            case tree.Report(value=value):
+                yield from _indices_in(value)
+            case tree.Minimize(target=target):
+                yield from _indices_in(target)
+            case _:
+                pass
+
+
+def _indices_in(expression: tree.Expression) -> Iterator[tree.Identifier]:
+    stack: list[tree.Expression] = [expression]
+    while stack:
+        node = stack.pop()
+        match node:
+            case tree.Access(subscripts=subscripts):
+                yield from (s.identifier for s in subscripts if isinstance(s, tree.Name))
+            case tree.Reduction(indices=indices):
+                yield from indices
+            case _:
+                pass
+        stack.extend(reversed(parts(node)))
+
+
+def parts(node: tree.Expression) -> tuple[tree.Expression, ...]:
+    """The expressions directly below a node of the tree."""
+    match node:
+        case tree.Access(subscripts=below) | tree.Call(arguments=below):
+            return below
+        case tree.Logic(operands=below):
+            return below
+        case tree.Sum(terms=pairs):
+            return tuple(term for _, term in pairs)
+        case tree.Product(factors=pairs):
+            return tuple(factor for _, factor in pairs)
+        case tree.Negate(operand=operand) | tree.Not(operand=operand):
+            return (operand,)
+        case tree.Power(base=base, exponent=exponent):
+            return (base, exponent)
+        case tree.Reduction(body=body):
+            return (body,)
+        case tree.If(condition=condition, consequent=consequent, alternative=alternative):
+            return (condition, consequent, alternative)
+        case tree.Compare(left=left, right=right):
+            return (left, right)
+        case tree.Iverson(condition=condition):
+            return (condition,)
+        case tree.Number() | tree.Name() | tree.ExtentOf():
+            return ()
+
+
+def spellings(scope: Scope) -> tuple[tuple[str, str], ...]:
+    """For each name that was typed otherwise than its key: the key and the spelling."""
+    pairs = ((key, symbol.identifier.spelling) for key, symbol in scope.symbols.items())
+    return tuple((key, spelling) for key, spelling in pairs if spelling and spelling != key)
+
+
+def place(scope: Scope, key: str) -> Span:
+    """Where a known name got its meaning."""
+    return scope.symbols[key].identifier.span
