@@ -21,7 +21,9 @@ def main() -> None:
     label = digits.target  # [n]
     assert image.shape == (1797, 8, 8)
     assert label.shape == (1797,)
-    assert image.min() == 0 and image.max() == 16 and (image == np.floor(image)).all()
+    assert image.min() == 0
+    assert image.max() == 16
+    assert (image == np.floor(image)).all()
     np.savez_compressed(
         HERE / "digits.npz", image=image.astype(np.uint8), label=label.astype(np.int64)
     )

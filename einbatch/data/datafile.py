@@ -1,0 +1,99 @@
+"""An opened data file, and what an array in it must be: numeric, whole, within the allowance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einbatch.diagnostics import EinbatchError, fail
+
+# Any: the dtype is known only when a file has been read.
+Array: TypeAlias = NDArray[Any]
+
+DTYPES = frozenset(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"))
+"""What can be read and written: kind and bytes, without the byte order."""
+
+KINDS = {
+    "O": "Python objects",
+    "c": "complex numbers",
+    "U": "text",
+    "S": "text",
+    "a": "text",
+    "M": "dates",
+    "m": "time differences",
+    "V": "records",
+}
+
+RAISE_ALLOWANCE = "raise the memory allowance, or cut the data to the part that is needed"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that is open for reading, the name it has in messages, and the most bytes of it."""
+
+    stream: BinaryIO
+    name: str
+    size: int
+    limit: int
+
+
+class Reader(Protocol):
+    """What the module of a format offers."""
+
+    COLUMNS: bool
+    """True where the arrays are columns of one table, which `a,b,c` puts side by side."""
+
+    def names(self, file: DataFile, /) -> tuple[str, ...]:
+        """The arrays in the file; `("",)` where a format holds one array without a name."""
+        ...
+
+    def read(self, file: DataFile, names: Sequence[str], /) -> dict[str, Array]:
+        """The arrays of these names, each of which `names` has listed."""
+        ...
+
+
+def shown(text: str, longest: int = 100) -> str:
+    """A user's text for a message: in backticks, on one line, not too long."""
+    plain = "".join(c if c.isprintable() else "�" for c in text)
+    return f"`{plain}`" if len(plain) <= longest else f"`{plain[:longest]}…`"
+
+
+def damaged(where: str, reason: str) -> EinbatchError:
+    """The error for a file that is not what its name says."""
+    return fail(
+        "E0607",
+        f"{where} is damaged: {reason}",
+        help="write the file again, or fetch it again if it was copied from elsewhere",
+    )
+
+
+def resolve_dtype(descr: str, where: str) -> np.dtype[Any]:
+    """The dtype of a header's `<f8`; E0606 where it is not of numbers or truth values."""
+    plain = descr.lstrip("<>|=")
+    if plain in DTYPES and len(descr) - len(plain) <= 1:
+        return np.dtype(descr)
+    kind = KINDS.get(plain[:1], f"values of type {shown(descr)}")
+    raise fail(
+        "E0606",
+        f"{where} holds {kind}; only integers, floats and truth values can be read",
+        help="save it as numbers, for example with `array.astype(numpy.float64)`",
+    )
+
+
+def check_size(shape: Sequence[int], itemsize: int, where: str, limit: int) -> int:
+    """The bytes that an array takes; E0710 where they are more than `limit`."""
+    size = math.prod(shape) * itemsize
+    if size > limit:
+        axes = ",".join(map(str, shape))
+        raise fail(
+            "E0710",
+            f"{where} has the shape [{axes}], which takes {size:,} bytes;"
+            f" the memory allowance leaves {max(limit, 0):,}",
+            help=RAISE_ALLOWANCE,
+        )
+    return size

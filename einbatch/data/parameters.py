@@ -1,0 +1,108 @@
+"""Parameters in files: safetensors, and nothing else (no pickle, no code in a file)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+from safetensors import SafetensorError, safe_open
+from safetensors import numpy as safetensors_numpy
+
+from einbatch.data.datafile import Array, damaged, resolve_dtype, shown
+from einbatch.data.replace import replacing
+from einbatch.diagnostics import fail
+
+DTYPES = {
+    "BOOL": "|b1",
+    "I8": "|i1",
+    "I16": "<i2",
+    "I32": "<i4",
+    "I64": "<i8",
+    "U8": "|u1",
+    "U16": "<u2",
+    "U32": "<u4",
+    "U64": "<u8",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+}
+RESERVED = "__metadata__"
+
+
+def save(params: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
+    """Writes the parameters to a safetensors file, whole or not at all."""
+    arrays: dict[str, Array] = {}
+    for name, value in params.items():
+        array = np.asarray(value)
+        resolve_dtype(array.dtype.str, shown(name))
+        if name == RESERVED:
+            raise fail(
+                "E0609",
+                f"{shown(os.fspath(path))} cannot be written: safetensors keeps the name"
+                f" {shown(RESERVED)} for itself",
+                help="give the parameter another name",
+            )
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        arrays[name] = np.ascontiguousarray(native).reshape(array.shape)
+    with replacing(Path(path)) as stream:
+        stream.write(safetensors_numpy.save(arrays))
+
+
+def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The parameters of a safetensors file, by name.
+
+    The file's header is checked against its length before an array is made.
+    Raises EinbatchError where the file is missing (E0601), special (E0603),
+    damaged (E0607) or holds other values than numbers (E0606).
+    """
+    name = os.fspath(path)
+    where = shown(name)
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise fail(
+            "E0601",
+            f"{where} cannot be read: {(reason or 'no file can have this name').lower()}",
+            help="name a file that `--save` or `einbatch.save` wrote",
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise fail(
+            "E0603",
+            f"{where} is not a regular file",
+            help="name a file that `--save` or `einbatch.save` wrote",
+        )
+    try:
+        return _read(name, where)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise damaged(where, f"as safetensors it is not readable ({reason})") from None
+
+
+class _Slice(Protocol):
+    def get_dtype(self) -> str: ...
+
+
+class _File(Protocol):
+    """What is used of an opened safetensors file, whose package does not say."""
+
+    def keys(self) -> list[str]: ...
+    def get_slice(self, name: str, /) -> _Slice: ...
+    def get_tensor(self, name: str, /) -> Array: ...
+
+
+def _read(name: str, where: str) -> dict[str, Array]:
+    opened = cast(AbstractContextManager[_File], safe_open(name, framework="np"))
+    with opened as file:
+        arrays: dict[str, Array] = {}
+        for key in file.keys():  # noqa: SIM118 - not a dict: it cannot be iterated
+            descr = file.get_slice(key).get_dtype()
+            resolve_dtype(DTYPES.get(descr, descr), f"{shown(key)} in {where}")
+            arrays[key] = file.get_tensor(key)
+        return arrays
