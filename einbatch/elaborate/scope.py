@@ -162,25 +162,32 @@ def _declare_target(scope: Scope, target: tree.Access | tree.Name) -> None:
 
 
 def _index_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identifier]:
-    """Names in axes, loop lists and reduction brackets, and names alone as subscripts."""
+    """Names in axes, loop lists and reduction brackets, and names alone as subscripts.
+
+    Declarations come first, by kind, so that a program keeps its order of indices
+    when it is printed in the canonical order and read again.
+    """
+    for kind in (tree.Input, tree.Param, tree.State):
+        for statement in statements:
+            if isinstance(statement, kind):
+                yield from statement.axes
+                if isinstance(statement, tree.Input) and statement.member is not None:
+                    yield statement.member
+    yield from _loop_uses(statements)
+    for statement in statements:
+        if isinstance(statement, tree.Report):
+            yield from _indices_in(statement.value)
+
+
+def _loop_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identifier]:
     for statement in statements:
         match statement:
-            case tree.Input(axes=axes, member=member):
-                yield from axes
-                if member is not None:
-                    yield member
-            case tree.Param(axes=axes) | tree.State(axes=axes):
-                yield from axes
             case tree.For(indices=indices, body=body):
                 yield from indices
-                yield from _index_uses(body)
+                yield from _loop_uses(body)
             case tree.Assign(target=target, value=value):
                 yield from _indices_in(target)
                 yield from _indices_in(value)
-            case tree.Report(value=value):
-                yield from _indices_in(value)
-            case tree.Minimize(target=target):
-                yield from _indices_in(target)
             case _:
                 pass
 
