@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 # numbers can hold, and evaluate nothing.
 DESCR = re.compile(r"""(['"])descr\1\s*:\s*(?:(['"])([^'"]*)\2|(\[))""")
 ORDER = re.compile(r"""(['"])fortran_order\1\s*:\s*(True|False)\b""")
-SHAPE = re.compile(r"""(['"])shape\1\s*:\s*\(((?:\s*[0-9]{1,19}L?\s*,?)*)\s*\)""")
+SHAPE = re.compile(r"""(['"])shape\1\s*:\s*\(((?:\s*[0-9]{1,19}L?\s*(?:,|(?=\)))){0,64})\s*\)""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ TROUBLE = (
     RuntimeError,  # an encrypted member
     ValueError,
     OverflowError,
+    OSError,  # a seek to before the file's start
 )
 
 
