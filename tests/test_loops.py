@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from einbatch.diagnostics import EinbatchError
+from einbatch.dual import DERIVATIVES, directional_derivative, tangents_of
 from einbatch.ir.primitives import PRIMITIVES, REDUCTIONS
 from einbatch.ir.program import (
     Apply,
@@ -247,3 +248,89 @@ def test_values_come_in_the_dtype_asked_for():
     p = program({"y": ()}, statement("", "y", "=", apply("div", Number(1), Number(3))))
     assert run(p, {}, {}, dtype="float32")["y"].dtype == np.float32
     assert run(p, {}, {})["y"].dtype == np.float64
+
+
+SAFE = {
+    "pow": [(1.3, -0.7), (0.4, 2)],
+    "tan": [(0.3,), (-1.2,)],
+    "sqrt": [(0.3,), (4.1,)],
+    "log": [(0.3,), (4.1,)],
+    "mod": [(3.3, 0.7), (-3.3, 0.7), (3.3, -0.7)],
+    "clamp": [(0.3, 0, 1), (-0.3, 0, 1), (1.3, 0, 1)],
+    "add": [(0.3, 1.7, -0.2)],
+    "mul": [(0.3, 1.7, -0.2), (0, 2, 3)],
+}
+CONSTANT = {"sign", "floor", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "iverson"}
+
+
+@pytest.mark.parametrize("primitive", sorted(PRIMITIVES))
+def test_every_derivative_is_the_limit_of_differences(primitive: str):
+    if primitive in CONSTANT | {"select"}:
+        assert primitive not in DERIVATIVES
+        return
+    cases = SAFE.get(primitive, [(0.3, 0.9), (-1.2, 0.7), (1.6, -0.4)])
+    step = 1e-6
+    for case in cases:
+        point = case[: PRIMITIVES[primitive].arity or len(case)]
+        for k, slope in enumerate(DERIVATIVES[primitive](*point)):
+            high, low = (
+                MEANING[primitive](*point[:k], point[k] + sign * step, *point[k + 1 :])
+                for sign in (1, -1)
+            )
+            assert slope == pytest.approx((high - low) / (2 * step), abs=1e-8), (primitive, point)
+
+
+@pytest.mark.parametrize(
+    ("primitive", "point", "slopes"),
+    [
+        ("relu", (0,), (0,)),
+        ("abs", (0,), (0,)),
+        ("max", (2, 2), (0.5, 0.5)),
+        ("min", (2, 2), (0.5, 0.5)),
+        ("min", (1, 2), (1, 0)),
+        ("clamp", (0, 0, 1), (1, 0, 0)),
+        ("clamp", (1, 0, 1), (1, 0, 0)),
+        ("pow", (0, 0), (0, 0)),
+        ("pow", (0, 2), (0, 0)),
+        ("pow", (0, 1), (1, 0)),
+        ("mul", (0, 0, 3), (0, 0, 0)),
+    ],
+)
+def test_derivatives_at_kinks_are_what_the_language_says(
+    primitive: str, point: tuple[float, ...], slopes: tuple[float, ...]
+):
+    assert DERIVATIVES[primitive](*point) == slopes
+
+
+@pytest.mark.parametrize("op", ["max=", "min="])
+def test_the_first_extremum_takes_the_whole_tangent(op: Operator):
+    p = program(
+        {"x": (3,), "y": (), "z": ()},
+        statement("i", "y", op, read("x[i]")),
+        statement("", "z", "=", Reduce(op.removesuffix("="), ("i",), read("x[i]"))),
+    )
+    tangents = tangents_of(p, {"x": [2, 2, 2]}, {"i": 3}, {"x": [5, 7, 11]})
+    assert tangents["y"] == tangents["z"] == 5
+
+
+def test_a_product_with_zeros_has_its_derivative():
+    p = program(
+        {"x": (3,), "y": (), "z": ()},
+        statement("", "y", "=", Reduce("prod", ("i",), read("x[i]"))),
+        statement("i", "z", "*=", read("x[i]")),
+    )
+    tangents = tangents_of(p, {"x": [0, 2, 3]}, {"i": 3}, {"x": [1, 1, 1]})
+    assert tangents["y"] == tangents["z"] == 6
+
+
+def test_the_branch_not_taken_adds_nothing():
+    log = apply("log", read("x[i]"))
+    positive = apply("gt", read("x[i]"), Number(0))
+    p = program(
+        {"x": (2,), "y": (2,)},
+        statement("i", "y[i]", "=", apply("select", positive, log, Number(0))),
+        objective=Objective("minimize", "y"),
+    )
+    values = {"x": [0, 2]}
+    assert tangents_of(p, values, {"i": 2}, {"x": [1, 1]})["y"].tolist() == [0, 0.5]
+    assert directional_derivative(p, values, {"i": 2}, {"x": [1, 1]}) == 0.25
