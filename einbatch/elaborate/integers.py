@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 
 from einbatch.ir import (
     PRIMITIVES,
@@ -13,8 +14,11 @@ from einbatch.ir import (
     Extent,
     IndexValue,
     Number,
+    Program,
     Read,
     Reduce,
+    Statement,
+    Tensor,
     children,
 )
 
@@ -66,3 +70,34 @@ def _has_origin(value: Expression) -> bool:
             return False
         case _:
             return any(_has_origin(child) for child in children(value))
+
+
+def mark_integers(program: Program) -> Program:
+    """Tensors that one `=` sets to an integer expression hold integers."""
+    constants = integer_constants(program)
+    integers = {tensor.name for tensor in program.tensors if tensor.integer}
+    values = {tensor.name for tensor in program.tensors if tensor.kind == "value"}
+    steps = [s for s in (*program.statements, *program.updates) if isinstance(s, Statement)]
+    writes = [statement.target for statement in steps]
+    for statement in steps:
+        once = statement.operator == "=" and writes.count(statement.target) == 1
+        if (
+            once
+            and statement.target in values
+            and holds_integers(statement.value, integers, constants)
+        ):
+            integers.add(statement.target)
+    return replace(program, tensors=tuple(_marked(t, t.name in integers) for t in program.tensors))
+
+
+def _marked(tensor: Tensor, integer: bool) -> Tensor:
+    return tensor if tensor.integer == integer else replace(tensor, integer=integer)
+
+
+def integer_constants(program: Program) -> set[str]:
+    """The constants whose values are integers by their form."""
+    known: set[str] = set()
+    for let in program.lets:
+        if is_integer(let.value, frozenset(), known):
+            known.add(let.name)
+    return known

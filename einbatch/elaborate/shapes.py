@@ -1,0 +1,277 @@
+"""The tensors of a program: their ranks, and their extents by unification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from einbatch.diagnostics import Span, fail
+from einbatch.elaborate.bounds import largest_reached
+from einbatch.elaborate.declarations import Declared
+from einbatch.elaborate.extents import Extents, Variable
+from einbatch.elaborate.scope import TENSORS, Scope
+from einbatch.ir import (
+    Elements,
+    Expression,
+    Index,
+    IndexValue,
+    Number,
+    Statement,
+    Tensor,
+    reads,
+)
+from einbatch.syntax import nodes as tree
+
+
+def base_of(name: str) -> str:
+    """The tensor whose cotangent a name is: `W` of `W.grad`, or the name itself."""
+    return name.rpartition(".grad")[0] or name
+
+
+class Shapes:
+    """What is known of the tensors' ranks and extents while a program is elaborated."""
+
+    def __init__(self, scope: Scope, implicit_inputs: bool) -> None:
+        self.scope = scope
+        self.implicit_inputs = implicit_inputs
+        self.implicit: dict[str, tree.Identifier] = {}
+        self.ranks: dict[str, tuple[int, Span]] = {}
+        self.cotangent_reads: dict[str, tree.Identifier] = {}
+
+    def check_read(self, identifier: tree.Identifier, count: int | None) -> None:
+        """A tensor is used with `count` subscripts (None: a name alone)."""
+        key = identifier.key
+        symbol = self.scope.find(key)
+        if symbol is None:
+            self._unknown(identifier, count or 0)
+        elif symbol.meaning not in TENSORS:
+            return
+        if symbol is not None and symbol.meaning != "value":
+            expected, place = symbol.rank, symbol.identifier.span
+        elif base_of(key) != key and base_of(key) in self.ranks:
+            expected, place = self.ranks[base_of(key)]
+        else:
+            expected, place = self.ranks.setdefault(key, (count or 0, identifier.span))
+        self.ranks.setdefault(key, (expected, place))
+        if expected != (count or 0):
+            raise fail(
+                "E0206",
+                f"`{key}` has {_axes(expected)}, and gets {_subscripts(count or 0)}",
+                (identifier.span, f"{_subscripts(count or 0)} here"),
+                (place, f"{_axes(expected)} here"),
+                help="give each axis one subscript",
+            )
+
+    def _unknown(self, identifier: tree.Identifier, count: int) -> None:
+        key = identifier.key
+        base = self.scope.find(base_of(key))
+        if base_of(key) != key and base is not None and base.meaning in TENSORS:
+            self.cotangent_reads.setdefault(key, identifier)
+        elif self.implicit_inputs and base_of(key) == key:
+            self.scope.declare("input", identifier, count)
+            self.implicit[key] = identifier
+        else:
+            raise self.scope.unknown(identifier)
+
+    def names(self, declared: Declared) -> list[str]:
+        """Every tensor: declared ones by kind, then implicit inputs, values, cotangents."""
+        values = [k for k, s in self.scope.symbols.items() if s.meaning in ("value", "report")]
+        known = [tensor.name for tensor in declared.tensors if tensor.kind == "input"]
+        others = [tensor.name for tensor in declared.tensors if tensor.kind != "input"]
+        return [*known, *self.implicit, *others, *values, *self.cotangent_reads]
+
+    def unify(
+        self, extents: Extents, declared: Declared, steps: Iterable[Statement]
+    ) -> None:
+        """Joins everything that the program says is one extent."""
+        indices = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
+        symbols = [key for key, s in self.scope.symbols.items() if s.meaning == "extent"]
+        for variable in [("extent", key) for key in symbols] + [("index", key) for key in indices]:
+            extents.parents.setdefault(variable, variable)
+        for item in declared.extents:
+            _declare(extents, ("index", item.index.key), item.extent, item.index.span, symbols)
+        for tensor in declared.tensors:
+            _join_declared(extents, tensor)
+        statements = tuple(steps)
+        for statement in statements:
+            _join(extents, statement.target, statement.subscripts)
+            for expression in (*statement.subscripts, statement.value):
+                for read in reads(expression):
+                    _join(extents, read.tensor, read.subscripts)
+        for name in self.names(declared):
+            self._join_cotangent(extents, name)
+        self._fix_scattered(extents, statements, declared)
+        self._name_loose_axes(extents)
+        ordered = [("extent", key) for key in symbols] + [("index", key) for key in indices]
+        extents.name_classes(ordered)
+
+    def _join_cotangent(self, extents: Extents, name: str) -> None:
+        if base_of(name) == name or base_of(name) not in self.ranks:
+            return
+        rank, place = self.ranks[base_of(name)]
+        for k in map(str, range(rank)):
+            extents.join(("axis", base_of(name), k), ("axis", name, k), place)
+
+    def _fix_scattered(
+        self, extents: Extents, steps: tuple[Statement, ...], declared: Declared
+    ) -> None:
+        """An axis that only computed subscripts write reaches as far as they do."""
+        members = {t.name: t.member for t in declared.tensors if t.member is not None}
+        for statement in steps:
+            for k, subscript in enumerate(statement.subscripts):
+                axis = ("axis", statement.target, str(k))
+                if isinstance(subscript, IndexValue) or self._is_known(extents, axis):
+                    continue
+                reached = largest_reached(subscript, members)
+                if reached is not None:
+                    extents.fix(axis, reached, subscript.span)
+
+    def _is_known(self, extents: Extents, axis: Variable) -> bool:
+        if extents.is_fixed(axis):
+            return True
+        root = extents.root(axis)
+        indices = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
+        return any(extents.root(("index", key)) == root for key in indices)
+
+    def _name_loose_axes(self, extents: Extents) -> None:
+        """An implicit input's axis that no index runs over gets an index of its own."""
+        for key in self.implicit:
+            for k in range(self.ranks[key][0]):
+                axis = ("axis", key, str(k))
+                if not self._is_known(extents, axis):
+                    name = self._fresh(f"{key}_{k}")
+                    self.scope.declare("index", tree.Identifier(name))
+                    extents.parents.setdefault(("index", name), ("index", name))
+                    extents.join(("index", name), axis, self.ranks[key][1])
+
+    def _fresh(self, name: str) -> str:
+        while self.scope.find(name) is not None:
+            name += "'"
+        return name
+
+    def indices(self, extents: Extents, declared: Declared) -> tuple[Index, ...]:
+        """Every index: the batch index, the declared ones, the inferred ones."""
+        typed = {item.index.key: item for item in declared.extents}
+        first = [] if declared.batch is None else [declared.batch]
+        inferred = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
+        names = dict.fromkeys([*first, *typed, *inferred])
+        return tuple(
+            Index(
+                name,
+                typed[name].extent if name in typed else None,
+                extents.of(("index", name)),
+                self.scope.symbols[name].identifier.span,
+            )
+            for name in names
+        )
+
+    def named_extents(self, extents: Extents) -> tuple[tuple[str, Expression], ...]:
+        """The names given to extents, and what they come to."""
+        names = [key for key, s in self.scope.symbols.items() if s.meaning == "extent"]
+        return tuple((name, extents.of(("extent", name))) for name in names)
+
+    def tensors(self, extents: Extents, declared: Declared) -> Iterator[Tensor]:
+        """Every tensor with its extents."""
+        given = {tensor.name: tensor for tensor in declared.tensors}
+        for name in self.names(declared):
+            rank, place = self.ranks.get(name, (0, None))
+            tensor = given.get(name)
+            if tensor is None:
+                kind = "input" if name in self.implicit else "value"
+                tensor = Tensor(name, kind, (), span=place or self._place(name))
+            else:
+                rank = len(tensor.axes)
+            axes = [("axis", name, str(k)) for k in range(rank)]
+            found = tuple(extents.of(axis) for axis in axes)
+            yield replace(tensor, extents=found, axes=self._axes(extents, tensor, axes))
+
+    def _axes(
+        self, extents: Extents, tensor: Tensor, axes: list[Variable]
+    ) -> tuple[str, ...]:
+        """The index names of an input without a declaration: one of the same extent each."""
+        if tensor.kind != "input" or tensor.name not in self.implicit:
+            return tensor.axes
+        names = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
+        chosen: list[str] = []
+        for axis in axes:
+            root = extents.root(axis)
+            fitting = [n for n in names if extents.root(("index", n)) == root]
+            unused = [n for n in fitting if n not in chosen]
+            chosen.append((unused or fitting or [""])[0])
+        return tuple(chosen)
+
+    def _place(self, name: str) -> Span:
+        symbol = self.scope.find(name)
+        identifier = self.cotangent_reads[name] if symbol is None else symbol.identifier
+        return identifier.span
+
+
+def _declare(
+    extents: Extents, index: Variable, extent: Expression, span: Span, symbols: list[str]
+) -> None:
+    name = getattr(extent, "name", None)
+    if name in symbols:
+        extents.join(("extent", str(name)), index, span)
+    else:
+        extents.fix(index, extent, extent.span)
+
+
+def _join_declared(extents: Extents, tensor: Tensor) -> None:
+    for k, axis in enumerate(tensor.axes):
+        extents.join(("index", axis), ("axis", tensor.name, str(k)), tensor.span)
+    if isinstance(tensor.initial, Elements):
+        for k, count in enumerate(shape_of(tensor, tensor.initial)):
+            axis = ("axis", tensor.name, str(k))
+            extents.fix(axis, Number(count, tensor.initial.span), tensor.initial.span)
+
+
+def shape_of(tensor: Tensor, elements: Elements) -> tuple[int, ...]:
+    """The shape of nested elements; EinbatchError where they are ragged or of another rank."""
+    shape: list[int] = []
+    level: list[Elements | Expression] = [elements]
+    while level and all(isinstance(item, Elements) for item in level):
+        groups = [item for item in level if isinstance(item, Elements)]
+        counts = {len(group.items) for group in groups}
+        if len(counts) != 1 or 0 in counts:
+            odd = next(g for g in groups if len(g.items) != len(groups[0].items) or not g.items)
+            raise _ragged(odd, groups[0])
+        shape.append(counts.pop())
+        level = [item for group in groups for item in group.items]
+    mixed = [item for item in level if isinstance(item, Elements)]
+    if mixed:
+        raise _ragged(mixed[0], elements)
+    if len(shape) != len(tensor.axes):
+        raise fail(
+            "E0206",
+            f"`{tensor.name}` has {_axes(len(tensor.axes))}, and its elements are nested "
+            f"{len(shape)} deep",
+            (elements.span, f"nested {len(shape)} deep"),
+            (tensor.span, f"{_axes(len(tensor.axes))} here"),
+            help="nest the elements once for each axis",
+        )
+    return tuple(shape)
+
+
+def _ragged(odd: Elements, first: Elements) -> Exception:
+    return fail(
+        "E0307",
+        "these elements do not form a box",
+        (odd.span, f"{len(odd.items)} elements here"),
+        (first.span, f"{len(first.items)} elements here"),
+        help="every list of one level has the same number of elements, and at least one",
+    )
+
+
+def _join(extents: Extents, tensor: str, subscripts: tuple[Expression, ...]) -> None:
+    for k, subscript in enumerate(subscripts):
+        if isinstance(subscript, IndexValue):
+            axis = ("axis", tensor, str(k))
+            extents.join(("index", subscript.index), axis, subscript.span)
+
+
+def _axes(count: int) -> str:
+    return f"{count} axis" if count == 1 else f"{count or 'no'} axes"
+
+
+def _subscripts(count: int) -> str:
+    return f"{count} subscript" if count == 1 else f"{count or 'no'} subscripts"

@@ -1,0 +1,217 @@
+"""Statements of the tree, each checked by itself: loop lists, targets, operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from einbatch.diagnostics import Diagnostic, EinbatchError, Span, fail
+from einbatch.elaborate.expressions import Resolver, not_an_index
+from einbatch.elaborate.scope import WORDS
+from einbatch.ir import (
+    Expression,
+    IndexValue,
+    Read,
+    Reduce,
+    Statement,
+    free_indices,
+    walk,
+)
+from einbatch.syntax import nodes as tree
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An assignment as typed, with the loop lists around it (None: no `for`)."""
+
+    assign: tree.Assign
+    loops: tuple[tree.Identifier, ...] | None
+
+
+def assignments(
+    statement: tree.Statement, loops: tuple[tree.Identifier, ...] | None = None
+) -> Iterator[Typed]:
+    """The assignments below a statement, each with its whole loop list."""
+    match statement:
+        case tree.Assign():
+            yield Typed(statement, loops)
+        case tree.For(indices=indices, body=body):
+            for inner in body:
+                yield from assignments(inner, (*(loops or ()), *indices))
+        case _:
+            pass
+
+
+def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Statement:
+    """One assignment in the core language; EinbatchError where it breaks a rule."""
+    assign = typed.assign
+    name = target_name(assign.target)
+    _check_target(resolver, name, update=update)
+    subscripts = _subscripts(resolver, assign.target)
+    value = resolver.number(assign.value)
+    occurring = free_indices(*subscripts, value)
+    loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
+    statement = Statement(
+        name.key, subscripts, assign.operator, value, loops, assign.span
+    )
+    if assign.operator == "=":
+        _check_assignment(statement)
+    return statement
+
+
+def target_name(target: tree.Access | tree.Name) -> tree.Identifier:
+    """The name that an assignment writes."""
+    return target.tensor if isinstance(target, tree.Access) else target.identifier
+
+
+def _subscripts(resolver: Resolver, target: tree.Access | tree.Name) -> tuple[Expression, ...]:
+    match target:
+        case tree.Name(identifier=identifier):
+            resolver.check_read(identifier, 0)
+            return ()
+        case tree.Access(tensor=tensor, subscripts=subscripts):
+            resolver.check_read(tensor, len(subscripts))
+            return tuple(resolver.subscript(item) for item in subscripts)
+
+
+def _check_target(resolver: Resolver, name: tree.Identifier, *, update: bool) -> None:
+    symbol = resolver.scope.find(name.key)
+    if symbol is None or symbol.meaning == "value":
+        return
+    if update and symbol.meaning in ("param", "state"):
+        return
+    if symbol.meaning in ("input", "param", "state"):
+        raise fail(
+            "E0406",
+            f"`{name.key}` is {WORDS[symbol.meaning]} and cannot be written here",
+            (name.span, "written here"),
+            (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
+            help=_writing_hint(symbol.meaning),
+        )
+    raise fail(
+        "E0406",
+        f"`{name.key}` is {WORDS[symbol.meaning]} and cannot be written",
+        (name.span, "written here"),
+        (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
+        help="assign to a tensor of another name",
+    )
+
+
+def _writing_hint(meaning: str) -> str:
+    if meaning == "input":
+        return "write a tensor of another name, and read that one"
+    return f"only update statements, after `minimize`, write a {meaning}"
+
+
+def _check_loops(
+    resolver: Resolver,
+    loops: tuple[tree.Identifier, ...] | None,
+    occurring: tuple[str, ...],
+    expressions: tuple[Expression, ...],
+) -> tuple[str, ...]:
+    """The index space: the list as typed, which must be exactly what occurs."""
+    if loops is None:
+        return occurring
+    errors: list[Diagnostic] = []
+    seen: dict[str, tree.Identifier] = {}
+    for index in loops:
+        errors += _check_loop_index(resolver, index, seen, occurring)
+        seen.setdefault(index.key, index)
+    for name in occurring:
+        if name not in seen:
+            errors += _missing(name, expressions, loops).diagnostics
+    if errors:
+        raise EinbatchError(errors)
+    return tuple(index.key for index in loops)
+
+
+def _check_loop_index(
+    resolver: Resolver,
+    index: tree.Identifier,
+    seen: dict[str, tree.Identifier],
+    occurring: tuple[str, ...],
+) -> tuple[Diagnostic, ...]:
+    symbol = resolver.scope.find(index.key)
+    if symbol is not None and symbol.meaning != "index":
+        return not_an_index(resolver.scope, index).diagnostics
+    if index.key in seen:
+        return fail(
+            "E0403",
+            f"index `{index.key}` stands twice in one list",
+            (index.span, "again here"),
+            (seen[index.key].span, "first here"),
+            help="name each index once; a nested `for` adds its own to the outer ones",
+        ).diagnostics
+    if index.key not in occurring:
+        return fail(
+            "E0402",
+            f"index `{index.key}` is in the loop list, but the statement does not use it",
+            (index.span, "looped over here"),
+            help=f"remove `{index.key}` from the list; what a reduction binds does not belong there",
+        ).diagnostics
+    return ()
+
+
+def _missing(
+    name: str, expressions: tuple[Expression, ...], loops: tuple[tree.Identifier, ...]
+) -> EinbatchError:
+    span = span_of_index(name, expressions)
+    return fail(
+        "E0401",
+        f"index `{name}` is not in the loop list",
+        (span, "used here"),
+        (loops[0].span.merge(loops[-1].span), "the loop list"),
+        help=f"add `{name}` to the list, or sum over it with `sum[{name}](…)`",
+    )
+
+
+def span_of_index(name: str, expressions: tuple[Expression, ...]) -> Span:
+    """The first place where an index occurs."""
+    for expression in expressions:
+        for node in walk(expression):
+            match node:
+                case IndexValue(index=index) if index == name:
+                    return node.span
+                case Reduce(indices=indices) if name in indices and name in free_indices(node):
+                    return node.span
+                case _:
+                    pass
+    return expressions[0].span
+
+
+def _check_assignment(statement: Statement) -> None:
+    """`=` may have no bound index, and must write each element once."""
+    kept = free_indices(*statement.subscripts)
+    for name in statement.indices:
+        if name not in kept:
+            raise fail(
+                "E0404",
+                f"index `{name}` is only on the right of `=`; "
+                f"sum over it with `+=` or `sum[{name}](…)`",
+                (span_of_index(name, (statement.value,)), "only here"),
+                (statement.span, "this statement sets one element for each of its left indices"),
+                help="the loop nest would keep the last value alone",
+            )
+    bare = [s.index for s in statement.subscripts if isinstance(s, IndexValue)]
+    for position, subscript in enumerate(statement.subscripts):
+        problem = _not_distinct(subscript, bare, position, statement.subscripts)
+        if problem:
+            raise fail(
+                "E0407",
+                f"`=` through a {problem} index on the left may set one element twice",
+                (subscript.span, f"{problem} here"),
+                help="use `+=`, which adds up what meets in one element",
+            )
+
+
+def _not_distinct(
+    subscript: Expression, bare: list[str], position: int, subscripts: tuple[Expression, ...]
+) -> str:
+    match subscript:
+        case IndexValue(index=index):
+            earlier = [s.index for s in subscripts[:position] if isinstance(s, IndexValue)]
+            return "repeated" if index in earlier else ""
+        case _ if any(isinstance(node, (Read, Reduce)) for node in walk(subscript)):
+            return "gathered"
+        case _:
+            return "computed" if set(free_indices(subscript)) - set(bare) else ""
