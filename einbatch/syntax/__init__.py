@@ -2,5 +2,6 @@
 
 from einbatch.syntax.parse import parse
 from einbatch.syntax.source import read_source
+from einbatch.syntax.unparse import format_source, unparse
 
-__all__ = ["parse", "read_source"]
+__all__ = ["format_source", "parse", "read_source", "unparse"]
