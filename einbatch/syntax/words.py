@@ -12,7 +12,7 @@ from typing import cast
 
 from lark.lexer import Token
 
-from einbatch.diagnostics import Source, Span, fail
+from einbatch.diagnostics import EinbatchError, Source, Span, fail
 from einbatch.syntax.spelling import (
     CONSTANTS,
     FUNCTION_SPELLINGS,
@@ -137,6 +137,8 @@ def _word(
     reduction = _subscripted(word, after, indices)
     if reduction:
         split = span.start + len(reduction) + 1
+        if split == span.end and (after is None or after.type != "OPEN_CURLY"):
+            raise _lonely_reduction(word, span)
         yield lexeme(
             "REDUCED", REDUCTION_SPELLINGS[reduction], Span(span.source, span.start, split)
         )
@@ -149,7 +151,7 @@ def _word(
         yield lexeme("NAME", CONSTANTS[word], span)
         return
     if word[0] in "∑∏" and len(word) > 1:
-        raise _lonely_reduction(word[0], span)
+        raise _lonely_reduction(word, Span(span.source, span.start, span.start + 1))
     if word not in SIGNS:
         check_name(word, span)
     key = key_of(word)
@@ -184,12 +186,13 @@ def _is_adjacent_square(word: Token, after: Token | None) -> bool:
     return after is not None and after.type == "OPEN_SQUARE" and after.start_pos == word.end_pos
 
 
-def _lonely_reduction(sign: str, span: Span) -> Exception:
+def _lonely_reduction(word: str, span: Span) -> EinbatchError:
+    sign = word.partition("_")[0] if word.endswith("_") else word[0]
     return fail(
         "E0116",
-        f"`{sign}` needs the index that it runs over",
+        f"`{sign}` needs the indices that it runs over",
         (span, "no index"),
-        help=f"write `{sign}_i e` or `{REDUCTION_SPELLINGS[sign]}[i](e)`",
+        help=f"write `{sign}[i](e)`, or `{sign}_i e`",
     )
 
 
