@@ -205,7 +205,7 @@ def _span_of(program: Program, name: str) -> Span:
 def _wrong_rank(tensor: Tensor, shape: Shape) -> Diagnostic:
     count = len(tensor.extents)
     return diagnostic(
-        "E0601",
+        "E0612",
         f"`{tensor.name}` has {count} {'axis' if count == 1 else 'axes'}, "
         f"and the array has {len(shape)}: {shape}",
         (tensor.span, "declared here"),
@@ -226,7 +226,7 @@ def _unbound(program: Program, symbol: str) -> Diagnostic:
     for tensor in program.of_kind("input"):
         if Extent(symbol) in tensor.extents:
             return diagnostic(
-                "E0602",
+                "E0613",
                 f"input `{tensor.name}` is not bound, and it fixes the extent `{symbol}`",
                 (tensor.span, "declared here"),
                 help=f"give it: `--data {tensor.name}=FILE`, or `{tensor.name}=…` from Python",

@@ -1,5 +1,6 @@
 """The core language: the program, its primitives, its traversals and its checker."""
 
+from einbatch.ir.canonical import in_canonical_order
 from einbatch.ir.constants import Value, as_float, evaluate_constant
 from einbatch.ir.primitives import FUNCTIONS, PRIMITIVES, REDUCTIONS, Primitive, Reduction
 from einbatch.ir.program import (
@@ -70,6 +71,7 @@ __all__ = [
     "children",
     "evaluate_constant",
     "free_indices",
+    "in_canonical_order",
     "map_statements",
     "reads",
     "rebuild",

@@ -1,0 +1,58 @@
+"""Which tensors carry a derivative: they depend on what is differentiated for, differentiably."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from einbatch.ir.primitives import PRIMITIVES
+from einbatch.ir.program import Apply, Expression, Program, Read, Reduce, statements_of
+
+FLAT_REDUCTIONS = ("argmax", "argmin")
+FLAT_PRIMITIVES = ("sign", "floor", "iverson")
+
+
+def differentiable_reads(expression: Expression) -> Iterator[Read]:
+    """The reads through which a derivative may flow, left to right.
+
+    Subscripts, conditions and what is constant between jumps (floor, sign, argmax)
+    let none through.
+    """
+    match expression:
+        case Read():
+            yield expression
+        case Reduce(reduction=reduction) if reduction in FLAT_REDUCTIONS:
+            return
+        case Reduce(body=body):
+            yield from differentiable_reads(body)
+        case Apply(primitive=primitive) if primitive in FLAT_PRIMITIVES:
+            return
+        case Apply(primitive=primitive) if PRIMITIVES[primitive].gives == "condition":
+            return
+        case Apply(primitive="select", arguments=(_, *branches)):
+            for branch in branches:
+                yield from differentiable_reads(branch)
+        case Apply(arguments=arguments):
+            for argument in arguments:
+                yield from differentiable_reads(argument)
+        case _:
+            return
+
+
+def find_active(program: Program, sources: Collection[str]) -> frozenset[str]:
+    """The sources, and every number tensor that depends on one of them."""
+    integers = {tensor.name for tensor in program.tensors if tensor.integer}
+    active = set(sources) - integers
+    for statement in statements_of(program.statements):
+        depends = any(read.tensor in active for read in differentiable_reads(statement.value))
+        if depends and statement.target not in integers:
+            active.add(statement.target)
+    return frozenset(active)
+
+
+def find_reaching(program: Program, target: str) -> frozenset[str]:
+    """The tensors that the target depends on, itself included."""
+    reaching = {target}
+    for statement in reversed(list(statements_of(program.statements))):
+        if statement.target in reaching:
+            reaching |= {read.tensor for read in differentiable_reads(statement.value)}
+    return frozenset(reaching)

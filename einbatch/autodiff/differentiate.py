@@ -1,0 +1,262 @@
+"""Program → program: the forward statements, the seed, the backward statements.
+
+Before:
+
+    for b,i,j: h[b,j] += W[j,i]*x[b,i]
+
+After, where both W and x have a cotangent:
+
+    for b,i,j: h[b,j] += W[j,i]*x[b,i]
+    …
+    for b,i,j: x.grad[b,i] += h.grad[b,j]*W[j,i]
+    for b,i,j: W.grad[j,i] += 1/B*h.grad[b,j]*x[b,i]
+
+The convention: `T.grad` is c_T times the derivative of the objective (the mean
+loss, or the scalar itself) with respect to T, where c_T = B for a tensor with a
+batched axis and 1 for any other. A contribution from O to T carries c_T/c_O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from einbatch.autodiff.activity import find_active, find_reaching
+from einbatch.autodiff.contribution import Coefficient, Contribution, written
+from einbatch.autodiff.hoist import hoist_nested
+from einbatch.autodiff.pull import Pull
+from einbatch.autodiff.versions import separate_versions
+from einbatch.diagnostics import fail
+from einbatch.ir.build import ONE, ZERO, names_of
+from einbatch.ir.canonical import in_canonical_order
+from einbatch.ir.program import (
+    Expression,
+    Extent,
+    Index,
+    IndexValue,
+    Program,
+    Read,
+    Statement,
+    Tensor,
+    statements_of,
+)
+from einbatch.ir.traverse import free_indices, reads, walk
+from einbatch.optimize.simplify import simplify as simplify_program
+
+
+def differentiate(
+    program: Program, wrt: Collection[str] = (), *, simplify: bool = True, keep: bool = False
+) -> Program:
+    """The derived program: forward statements, the seed, the backward statements.
+
+    Params always get their cotangents; `wrt` names inputs that get one too. With
+    `keep`, reports, updates, objective and train line stay beside them, and every
+    cotangent that the updates read is made. Raises EinbatchError where there is no
+    objective or no derivative, or where `wrt` names what has none.
+    """
+    if program.objective is None:
+        raise fail(
+            "E0502",
+            "the program has no objective, so nothing can be derived",
+            help="add a line `minimize loss`",
+        )
+    asked = _asked(program, wrt)
+    derived = _Differentiation(program, asked, textbook=simplify).run()
+    if simplify:
+        derived = simplify_program(derived)
+    if not keep:
+        level = int(program.cotangent.removeprefix(".grad") or 1) + 1
+        return in_canonical_order(replace(derived, cotangent=f".grad{level}"))
+    return in_canonical_order(
+        replace(
+            derived,
+            tensors=(*derived.tensors, *_left_out(program, derived)),
+            objective=program.objective,
+            reports=program.reports,
+            updates=program.updates,
+            train=program.train,
+        )
+    )
+
+
+def _left_out(program: Program, derived: Program) -> Iterator[Tensor]:
+    """The tensors of reports and updates, which the derived program alone does not have."""
+    known = {tensor.name for tensor in derived.tensors}
+    return (tensor for tensor in program.tensors if tensor.name not in known)
+
+
+def _asked(program: Program, wrt: Collection[str]) -> tuple[str, ...]:
+    """The tensors whose cotangents are wanted: params, `wrt`, and what the updates read."""
+    for name in wrt:
+        tensor = program.find_tensor(name)
+        if tensor is None or tensor.integer or tensor.kind == "value":
+            raise fail(
+                "E0503",
+                f"there is no derivative with respect to `{name}`",
+                *([] if tensor is None else [(tensor.span, "declared here")]),
+                help="name an input or a param that holds numbers",
+            )
+    suffix = program.cotangent
+    mentioned = {
+        read.tensor
+        for statement in statements_of(program.updates)
+        for expression in (*statement.subscripts, statement.value)
+        for read in reads(expression)
+    }
+    mentioned |= {statement.target for statement in statements_of(program.updates)}
+    names = [name.removesuffix(suffix) for name in mentioned if name.endswith(suffix)]
+    params = [tensor.name for tensor in program.of_kind("param")]
+    chosen = {*params, *wrt, *names}
+    return tuple(t.name for t in program.tensors if t.name in chosen and not t.integer)
+
+
+class _Differentiation:
+    def __init__(self, program: Program, asked: tuple[str, ...], *, textbook: bool) -> None:
+        program = separate_versions(program)
+        program = hoist_nested(program, find_active(program, asked))
+        assert program.objective is not None
+        self.program = program
+        self.asked = asked
+        self.target = program.objective.tensor
+        self.suffix = program.cotangent
+        self.active = find_active(program, asked)
+        self.reaching = find_reaching(program, self.target)
+        kept = [name for name in asked if program.tensor(name).kind == "value"]
+        self.pull = Pull(program, self.active, kept, names_of(program), textbook)
+        self.started: set[str] = set()
+
+    def run(self) -> Program:
+        program = self.program
+        backward = [self.seed()] if self.target in {*self.active, *self.asked} else []
+        for statement in reversed(list(statements_of(program.statements))):
+            if statement.target in self.active and statement.target in self.reaching:
+                backward += self.adjoint(statement)
+        backward += self.unreached()
+        targets = list(dict.fromkeys(statement.target for statement in backward))
+        cotangents = tuple(self.cotangent_tensor(name) for name in targets)
+        written = {statement.target for statement in statements_of(program.statements)}
+        used = (t for t in program.tensors if t.kind != "value" or t.name in written)
+        return replace(
+            program,
+            indices=(*program.indices, *self.used_indices(backward)),
+            tensors=(*used, *cotangents),
+            statements=(*program.statements, *backward),
+            objective=None,
+            reports=(),
+            updates=(),
+            train=None,
+        )
+
+    def used_indices(self, backward: list[Statement]) -> list[Index]:
+        used: set[str] = set()
+        for statement in backward:
+            for expression in (*statement.subscripts, statement.value):
+                used |= _mentioned(expression)
+        return [index for index in self.pull.indices if index.name in used]
+
+    def seed(self) -> Statement:
+        """The cotangent of the objective: 1 for each example."""
+        axes = self.axes(self.target)
+        subscripts = tuple(map(IndexValue, axes))
+        objective = self.program.objective
+        assert objective is not None
+        self.started.add(self.target)
+        return Statement(self.name(self.target), subscripts, "=", ONE, axes, objective.span)
+
+    def adjoint(self, statement: Statement) -> Iterator[Statement]:
+        """One accumulation for each use of an active tensor, the last use first."""
+        if statement.target not in self.started:
+            return
+        cotangent = Read(self.name(statement.target), statement.subscripts)
+        contributions = list(self.pull.statement(statement, cotangent))
+        for contribution in reversed(contributions):
+            if contribution.read.tensor in self.active:
+                yield self.accumulation(statement, contribution)
+
+    def accumulation(self, statement: Statement, contribution: Contribution) -> Statement:
+        read, flow = contribution.read, contribution.flow
+        coefficient = self.coefficient(read.tensor, statement.target)
+        first = written(flow, Coefficient(), ())
+        occurring = free_indices(*read.subscripts, first)
+        kept = free_indices(*statement.subscripts)
+        summed = [i for i in statement.indices if i not in kept] + list(flow.indices)
+        repeated = tuple(self.pull.extent(i) for i in summed if i not in occurring)
+        value = written(flow, coefficient, repeated)
+        order = [*statement.indices, *flow.indices]
+        indices = tuple(i for i in order if i in occurring)
+        indices += tuple(i for i in occurring if i not in indices)
+        self.started.add(read.tensor)
+        operator = "-=" if flow.negative else "+="
+        name = self.name(read.tensor)
+        return Statement(name, read.subscripts, operator, value, indices, statement.span)
+
+    def coefficient(self, operand: str, output: str) -> Coefficient:
+        """c_T/c_O: the batch extent above or below, or nothing."""
+        batched, from_batched = self.is_batched(operand), self.is_batched(output)
+        if batched == from_batched:
+            return Coefficient()
+        assert self.program.batch is not None
+        extent = self.pull.extent(self.program.batch)
+        return Coefficient(above=extent) if batched else Coefficient(below=extent)
+
+    def is_batched(self, name: str) -> bool:
+        """True where the extent of an axis depends on the batch extent."""
+        if self.program.batch is None:
+            return False
+        symbol = self.program.index(self.program.batch).extent
+        extents = self.program.tensor(name).extents
+        return any(node == symbol for extent in extents for node in walk(extent))
+
+    def unreached(self) -> Iterator[Statement]:
+        """Zeros for what was asked for and the objective does not depend on."""
+        for name in self.asked:
+            if name not in self.started:
+                axes = self.axes(name)
+                subscripts = tuple(map(IndexValue, axes))
+                span = self.program.tensor(name).span
+                yield Statement(self.name(name), subscripts, "=", ZERO, axes, span)
+
+    def axes(self, name: str) -> tuple[str, ...]:
+        """An index for each axis: the declared ones, else those of a statement that writes it."""
+        tensor = self.program.tensor(name)
+        if tensor.kind != "value":
+            return tensor.axes
+        names: list[str] = []
+        for extent in tensor.extents:
+            known = (*self.program.indices, *self.pull.indices)
+            fitting = [i.name for i in known if i.extent == extent and i.name not in names]
+            if fitting:
+                names.append(fitting[0])
+            else:
+                index = Index(self.fresh(), extent, extent, tensor.span)
+                self.pull.indices.append(index)
+                names.append(index.name)
+        return tuple(names)
+
+    def fresh(self) -> str:
+        number = 1
+        while (name := f"k_{number}") in self.pull.taken:
+            number += 1
+        self.pull.taken.add(name)
+        return name
+
+    def name(self, tensor: str) -> str:
+        return tensor + self.suffix
+
+    def cotangent_tensor(self, name: str) -> Tensor:
+        tensor = self.program.tensor(name.removesuffix(self.suffix))
+        return Tensor(name, "value", tensor.extents, span=tensor.span)
+
+
+def _mentioned(expression: Expression) -> set[str]:
+    """Every index that an expression uses, binds or takes the extent of."""
+    found: set[str] = set()
+    for node in walk(expression):
+        match node:
+            case IndexValue(index=index):
+                found.add(index)
+            case Extent(name=name):
+                found.add(name)
+            case _:
+                found.update(getattr(node, "indices", ()))
+    return found

@@ -1,0 +1,242 @@
+"""Parts of nested expressions get names, so that each cotangent is computed once.
+
+Before:
+
+    for b,j: h[b,j] = sigmoid(sum[i](W[j,i]*x[b,i]) - C[j])
+
+After:
+
+    for b,j: h_1[b,j] = sum[i](W[j,i]*x[b,i]) - C[j]
+    for b,j: h[b,j]   = sigmoid(h_1[b,j])
+
+Only what carries a derivative is named: an argument of a function that reads two
+tensors or computes something itself, a function whose derivative is written with
+its output, and a factor that others need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from einbatch.autodiff.activity import differentiable_reads
+from einbatch.autodiff.partials import BY_OUTPUT
+from einbatch.ir.build import ZERO, choose, fresh_index, fresh_tensor, names_of
+from einbatch.ir.primitives import REDUCTIONS
+from einbatch.ir.program import (
+    Apply,
+    Expression,
+    Extent,
+    Index,
+    IndexValue,
+    Program,
+    Read,
+    Reduce,
+    Statement,
+    Step,
+    Tensor,
+)
+from einbatch.ir.traverse import free_indices, substitute, walk
+from einbatch.optimize.recognize import match_log, match_softmax
+
+ARITHMETIC = ("add", "mul", "neg", "div", "select", "iverson")
+SUMS = ("sum", "mean")
+
+
+def hoist_nested(program: Program, active: Collection[str]) -> Program:
+    """Names the parts of every statement that writes an active tensor."""
+    work = _Hoist(program, set(active))
+    steps = tuple(new for step in program.statements for new in work.step(step))
+    return replace(
+        program,
+        statements=steps,
+        tensors=(*program.tensors, *work.tensors),
+        indices=(*program.indices, *work.indices),
+    )
+
+
+class _Hoist:
+    def __init__(self, program: Program, active: set[str]) -> None:
+        self.program = program
+        self.active = active
+        self.taken = names_of(program)
+        self.tensors: list[Tensor] = []
+        self.before: list[Statement] = []
+        self.indices: list[Index] = []
+        self.statement: Statement | None = None
+        self.conditions: tuple[tuple[Expression, bool], ...] = ()
+        self.scope: tuple[str, ...] = ()
+
+    def step(self, step: Step) -> list[Step]:
+        if not isinstance(step, Statement):
+            body = tuple(new for inner in step.body for new in self.step(inner))
+            return [replace(step, body=body)]
+        if step.target not in self.active:
+            return [step]
+        self.statement, self.before, self.scope = step, [], step.indices
+        at_root = step.operator == "=" and all(isinstance(s, IndexValue) for s in step.subscripts)
+        value = self.normal(step.value, at_root=at_root)
+        return [*self.before, step if value is step.value else replace(step, value=value)]
+
+    def uses(self, expression: Expression) -> int:
+        """How many active reads an expression has."""
+        return sum(1 for read in differentiable_reads(expression) if read.tensor in self.active)
+
+    def is_complex(self, expression: Expression) -> bool:
+        """True where an expression computes more than sums and products of reads."""
+        return any(
+            isinstance(node, Reduce)
+            or (isinstance(node, Apply) and node.primitive not in ARITHMETIC)
+            for node in walk(expression)
+        )
+
+    def normal(self, node: Expression, *, at_root: bool) -> Expression:
+        """The expression with its parts named where they have to be."""
+        if self.uses(node) == 0 or isinstance(node, Read):
+            return node
+        if isinstance(node, Reduce):
+            return self.reduction(node, at_root=at_root)
+        assert isinstance(node, Apply)
+        match node.primitive:
+            case "add" | "neg":
+                parts = tuple(self.normal(item, at_root=False) for item in node.arguments)
+                return replace(node, arguments=parts)
+            case "select":
+                return self.choice(node, at_root=at_root)
+            case "mul":
+                return replace(node, arguments=self.factors(node.arguments))
+            case "div":
+                return self.quotient(node, at_root=at_root)
+            case _:
+                return self.function(node, at_root=at_root)
+
+    def choice(self, node: Apply, *, at_root: bool) -> Expression:
+        """What is named in a branch has a value only where the branch is taken."""
+        condition, *branches = node.arguments
+        outer = self.conditions
+        parts: list[Expression] = []
+        for branch, taken in zip(branches, (True, False), strict=True):
+            self.conditions = (*outer, (condition, taken))
+            parts.append(self.normal(branch, at_root=at_root))
+        self.conditions = outer
+        return replace(node, arguments=(condition, *parts))
+
+    def factors(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+        """A factor that the others' cotangents need is named where it costs something."""
+        plain = [f for f in factors if not any(isinstance(n, Read) for n in walk(f))]
+        alone = len(plain) == len(factors) - 1
+        others = any(self.uses(f) for f in factors)
+        return tuple(
+            self.normal(factor, at_root=False) if alone else self.factor(factor, others=others)
+            for factor in factors
+        )
+
+    def factor(self, factor: Expression, *, others: bool) -> Expression:
+        needed = self.uses(factor) > 1 and not isinstance(factor, Read)
+        if needed or (others and self.is_expensive(factor)):
+            return self.hoisted(factor)
+        return self.normal(factor, at_root=False)
+
+    def is_expensive(self, factor: Expression) -> bool:
+        reduces = any(isinstance(node, Reduce) for node in walk(factor))
+        return reduces or (self.uses(factor) > 0 and self.is_complex(factor))
+
+    def quotient(self, node: Apply, *, at_root: bool) -> Expression:
+        a, b = node.arguments
+        softmax = None if isinstance(a, Read) else match_softmax(self.program, node)
+        if softmax is not None:
+            return self.reduction(softmax, at_root=at_root)
+        if self.uses(b) == 0:
+            return replace(node, arguments=(self.normal(a, at_root=False), b))
+        above = self.hoisted(a) if self.uses(a) > 1 or self.is_expensive(a) else a
+        return replace(node, arguments=(above, self.atom(b)))
+
+    def function(self, node: Apply, *, at_root: bool) -> Expression:
+        if node.primitive == "log" and not isinstance(node.arguments[0], Read):
+            stable = match_log(self.program, node.arguments[0])
+            if isinstance(stable, Reduce):
+                return self.reduction(stable, at_root=at_root)
+        simple = len(node.arguments) == 1 and node.primitive != "gelu"
+        parts = tuple(
+            self.argument(item) if simple else self.atom(item) for item in node.arguments
+        )
+        new = replace(node, arguments=parts)
+        return self.hoisted(new) if node.primitive in BY_OUTPUT and not at_root else new
+
+    def argument(self, argument: Expression) -> Expression:
+        if self.uses(argument) > 1 or (self.uses(argument) and self.is_complex(argument)):
+            return self.hoisted(argument)
+        return argument
+
+    def atom(self, argument: Expression) -> Expression:
+        """A read, or something that carries no derivative."""
+        if isinstance(argument, Read) or self.uses(argument) == 0:
+            return argument
+        return self.hoisted(argument)
+
+    def reduction(self, node: Reduce, *, at_root: bool) -> Expression:
+        if REDUCTIONS[node.reduction].keeps:
+            return self.kept(node, at_root=at_root)
+        node = self.renamed(node)
+        outer, self.scope = self.scope, (*self.scope, *node.indices)
+        if node.reduction in SUMS:
+            new = replace(node, body=self.normal(node.body, at_root=False))
+        elif node.reduction in ("max", "min") and len(node.indices) > 1:
+            inner = Reduce(node.reduction, node.indices[1:], node.body, node.span)
+            part = self.hoisted(inner)
+            new = Reduce(node.reduction, node.indices[:1], part, node.span)
+        else:
+            body = self.atom if node.reduction in ("max", "min") else self.argument
+            new = replace(node, body=body(node.body))
+        self.scope = outer
+        return new
+
+    def kept(self, node: Reduce, *, at_root: bool) -> Expression:
+        """A softmax stands alone in its statement; it reads elements that no condition chose."""
+        conditions, self.conditions = self.conditions, ()
+        new = replace(node, body=self.argument(node.body))
+        if conditions or not at_root:
+            new = self.hoisted(new)
+        self.conditions = conditions
+        return new
+
+    def renamed(self, node: Reduce) -> Reduce:
+        """The reduction with indices of its own, where it rebinds one of the scope."""
+        names = {
+            index: fresh_index(index, self.taken) for index in node.indices if index in self.scope
+        }
+        for old, new in names.items():
+            extent = self.program.index(old).extent
+            self.indices.append(Index(new, Extent(old), extent, node.span))
+        mapping = {old: IndexValue(new) for old, new in names.items()}
+        indices = tuple(names.get(index, index) for index in node.indices)
+        return replace(node, indices=indices, body=substitute(node.body, mapping))
+
+    def hoisted(self, part: Expression) -> Expression:
+        """A read of a new tensor that a statement before this one sets to the part."""
+        assert self.statement is not None
+        for condition, taken in reversed(self.conditions):
+            part = choose(condition, part, ZERO) if taken else choose(condition, ZERO, part)
+        conditions, self.conditions = self.conditions, ()
+        scope, order = self.scope, self.statement.indices
+        name = fresh_tensor(self.statement.target, self.taken)
+        axes = tuple(sorted(free_indices(part), key=_position(order)))
+        self.active.add(name)
+        self.scope = axes
+        value = self.normal(part, at_root=True)
+        self.scope, self.conditions = scope, conditions
+        subscripts = tuple(map(IndexValue, axes))
+        extents = tuple(self.extent(axis) for axis in axes)
+        span = self.statement.span
+        self.tensors.append(Tensor(name, "value", extents, span=span))
+        self.before.append(Statement(name, subscripts, "=", value, axes, span))
+        return Read(name, subscripts, None, part.span)
+
+    def extent(self, index: str) -> Expression:
+        own = (item.extent for item in self.indices if item.name == index)
+        return next(own, None) or self.program.index(index).extent
+
+
+def _position(order: tuple[str, ...]) -> Callable[[str], int]:
+    """Sorts the indices of the loop list first, in its order; the others stay behind as found."""
+    return lambda index: order.index(index) if index in order else len(order)

@@ -1,0 +1,258 @@
+"""The cotangent of a value, pulled through its expression to every read.
+
+One rule for each kind of node: a primitive by the table of partials, a reduction
+by the table below. There is no default: what has no rule is an error at its span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+
+from einbatch.autodiff.activity import differentiable_reads
+from einbatch.autodiff.contribution import Contribution, Flow, chain
+from einbatch.autodiff.partials import PARTIALS
+from einbatch.diagnostics import fail
+from einbatch.ir.build import (
+    ONE,
+    bracket,
+    call,
+    choose,
+    fresh_index,
+    multiply,
+    subtract,
+)
+from einbatch.ir.program import (
+    Apply,
+    Expression,
+    Extent,
+    Index,
+    IndexValue,
+    Program,
+    Read,
+    Reduce,
+    Statement,
+)
+from einbatch.ir.traverse import free_indices, substitute
+from einbatch.optimize.recognize import find_statement, match_log, match_softmax
+
+
+@dataclass(slots=True)
+class Pull:
+    """Pulls cotangents through the statements of one program.
+
+    `kept` are tensors whose own cotangent is asked for, so that nothing may bypass
+    them; with `textbook`, logarithms of softmax, sigmoid and sums of exponentials
+    are differentiated as a whole, as textbooks do. New indices go to `indices`.
+    """
+
+    program: Program
+    active: Collection[str]
+    kept: Collection[str]
+    taken: set[str]
+    textbook: bool
+    scope: tuple[str, ...] = ()
+    indices: list[Index] = field(default_factory=list[Index])
+
+    def statement(self, statement: Statement, cotangent: Expression) -> Iterator[Contribution]:
+        """The contributions of a statement, in the order of its reads."""
+        self.scope = statement.indices
+        flow = Flow((("*", cotangent),), negative=statement.operator == "-=")
+        output = None
+        if statement.operator == "=":
+            output = Read(statement.target, statement.subscripts)
+        yield from self.expression(statement.value, flow, output)
+
+    def expression(
+        self, node: Expression, flow: Flow, output: Expression | None = None
+    ) -> Iterator[Contribution]:
+        """The contributions of one expression; `output` is a read of its value, if there is one."""
+        if not any(read.tensor in self.active for read in differentiable_reads(node)):
+            return
+        match node:
+            case Read(otherwise=None):
+                yield Contribution(node, flow)
+            case Reduce(reduction=reduction):
+                rule = REDUCTION_RULES.get(reduction)
+                if rule is None:
+                    raise _no_derivative(reduction, node)
+                yield from rule(self, node, flow, output)
+            case Apply(primitive="select", arguments=(condition, consequent, alternative)):
+                yield from self.expression(consequent, flow.where(condition, True), output)
+                yield from self.expression(alternative, flow.where(condition, False), output)
+            case Apply(primitive="log", arguments=(argument,)) if self.textbook:
+                yield from self.logarithm(node, argument, flow)
+            case Apply():
+                yield from self.apply(node, flow, output)
+            case _:
+                raise _no_derivative("this read", node)
+
+    def apply(
+        self, node: Apply, flow: Flow, output: Expression | None
+    ) -> Iterator[Contribution]:
+        rule = PARTIALS.get(node.primitive)
+        if rule is None:
+            raise _no_derivative(node.primitive, node)
+        partials = rule(node.arguments, node if output is None else output)
+        for argument, partial in zip(node.arguments, partials, strict=True):
+            if partial is not None:
+                yield from self.expression(argument, flow.times(partial))
+
+    def logarithm(self, node: Apply, argument: Expression, flow: Flow) -> Iterator[Contribution]:
+        """`log` of a softmax, a sigmoid or a sum of exponentials, as a whole."""
+        if any(read.tensor in self.kept for read in differentiable_reads(argument)):
+            yield from self.apply(node, flow, None)
+            return
+        if isinstance(argument, Read):
+            found = self.log_of_softmax(argument, flow)
+            if found is not None:
+                yield from found
+                return
+        stable = match_log(self.program, argument)
+        if stable is None or (isinstance(stable, Reduce) and stable.reduction == "log_softmax"):
+            yield from self.apply(node, flow, None)
+        else:
+            yield from self.expression(stable, flow)
+
+    def log_of_softmax(self, read: Read, flow: Flow) -> Iterator[Contribution] | None:
+        """`log(P[b,l])` of `P[b,k] = softmax[k](e)` gives e the flow times `[k = l] - P[b,k]`."""
+        statement = find_statement(self.program, read.tensor)
+        if statement is None:
+            return None
+        softmax = match_softmax(self.program, Read(read.tensor, statement.subscripts))
+        if softmax is None or len(softmax.indices) != 1:
+            return None
+        (k,) = softmax.indices
+        position = statement.subscripts.index(IndexValue(k))
+        chosen = read.subscripts[position]
+        others = read.subscripts[:position] + read.subscripts[position + 1 :]
+        dense = isinstance(chosen, IndexValue) and chosen.index not in free_indices(*others)
+        in_scope = k in (*self.scope, *flow.indices) or k in free_indices(*read.subscripts)
+        if dense and not flow.conditions:
+            place = chosen
+        else:
+            place = IndexValue(self.renamed(k) if in_scope else k)
+        names = (item.index for item in statement.subscripts if isinstance(item, IndexValue))
+        subscripts = (*read.subscripts[:position], place, *read.subscripts[position + 1 :])
+        body = substitute(softmax.body, dict(zip(names, subscripts, strict=True)))
+        own = Read(read.tensor, subscripts)
+        if place is chosen:
+            total = Reduce("sum", free_indices(place), _product(flow))
+            rest = subtract(_product(flow), multiply(own, total))
+            return self.expression(body, replace(flow, factors=(("*", rest),)))
+        difference = subtract(bracket("eq", place, chosen), own)
+        return self.expression(body, flow.within(free_indices(place)).times(difference))
+
+    def renamed(self, index: str) -> str:
+        """A new index of the same extent."""
+        name = fresh_index(index, self.taken)
+        self.indices.append(Index(name, Extent(index), self.program.index(index).extent))
+        return name
+
+    def extent(self, index: str) -> Extent:
+        """An index' extent, by its own name where it has one."""
+        known = [item for item in (*self.program.indices, *self.indices) if item.name == index]
+        for name, extent in self.program.extents:
+            if extent == known[0].extent and isinstance(extent, Extent):
+                return Extent(name)
+        return Extent(index)
+
+
+def _sum(pull: Pull, node: Reduce, flow: Flow, output: Expression | None) -> Iterator[Contribution]:
+    del output
+    return pull.expression(node.body, flow.within(node.indices))
+
+
+def _mean(
+    pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+) -> Iterator[Contribution]:
+    del output
+    for index in node.indices:
+        flow = flow.over(pull.extent(index))
+    return pull.expression(node.body, flow.within(node.indices))
+
+
+def _logsumexp(
+    pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+) -> Iterator[Contribution]:
+    del output
+    weight = Reduce("softmax", node.indices, node.body)
+    return pull.expression(node.body, flow.within(node.indices).times(weight))
+
+
+def _softmax(
+    pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+) -> Iterator[Contribution]:
+    """P (g - Σ g P), where g is the cotangent that comes in."""
+    value = node if output is None else output
+    incoming = _product(flow)
+    total = Reduce("sum", node.indices, multiply(incoming, value))
+    new = Flow((("*", value), ("*", subtract(incoming, total))), flow.negative)
+    return pull.expression(node.body, new)
+
+
+def _log_softmax(
+    pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+) -> Iterator[Contribution]:
+    """g - exp(L) Σ g, where g is the cotangent that comes in."""
+    value = node if output is None else output
+    incoming = _product(flow)
+    total = Reduce("sum", node.indices, incoming)
+    new = Flow((("*", subtract(incoming, multiply(call("exp", value), total))),), flow.negative)
+    return pull.expression(node.body, new)
+
+
+def _product(flow: Flow) -> Expression:
+    """The factors of a flow as one expression."""
+    return chain(flow.factors)
+
+
+def _prod(pull: Pull, node: Reduce, flow: Flow, output: Expression | None) -> Iterator[Contribution]:
+    """The product of all the others, without dividing: zeros are right."""
+    del output
+    names = {index: IndexValue(pull.renamed(index)) for index in node.indices}
+    tests = tuple(call("eq", new, IndexValue(old)) for old, new in names.items())
+    same = tests[0] if len(tests) == 1 else Apply("and", tests)
+    others = Reduce(
+        "prod",
+        tuple(new.index for new in names.values()),
+        choose(same, ONE, substitute(node.body, names)),
+    )
+    return pull.expression(node.body, flow.within(node.indices).times(others))
+
+
+Rule = Callable[[Pull, Reduce, Flow, Expression | None], Iterator[Contribution]]
+
+
+def _extremum(search: str) -> Rule:
+    def rule(
+        pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+    ) -> Iterator[Contribution]:
+        """All of it to the first extremum."""
+        del output
+        place = Reduce(search, node.indices, node.body)
+        return pull.expression(substitute(node.body, {node.indices[0]: place}), flow)
+
+    return rule
+
+
+REDUCTION_RULES: dict[str, Rule] = {
+    "sum": _sum,
+    "mean": _mean,
+    "prod": _prod,
+    "max": _extremum("argmax"),
+    "min": _extremum("argmin"),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "logsumexp": _logsumexp,
+}
+"""`argmax` and `argmin` are constant between jumps: no derivative flows through them."""
+
+
+def _no_derivative(what: str, node: Expression) -> Exception:
+    return fail(
+        "E0501",
+        f"{what} has no derivative",
+        (node.span, "differentiated here"),
+        help="use a differentiable expression, or keep it out of the objective",
+    )

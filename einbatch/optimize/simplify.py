@@ -1,0 +1,140 @@
+"""The backward statements as a person would write them.
+
+Before:
+
+    for b,ŷ: s.grad[b,ŷ] -= loss.grad[b]*([ŷ = label[b]] - P[b,ŷ])
+    for j:   C.grad[j]   += h.grad[j]*(2*y[j]^1)*1
+
+After:
+
+    for b,ŷ: s.grad[b,ŷ] += loss.grad[b]*(P[b,ŷ] - [ŷ = label[b]])
+    for j:   C.grad[j]   += h.grad[j]*2*y[j]
+
+Only cotangents' statements change: what a person wrote stays as written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from einbatch.ir.build import ONE, ZERO
+from einbatch.ir.program import Apply, Expression, Number, Program, Reduce, Statement, Step
+from einbatch.ir.traverse import map_statements, transform
+
+
+def simplify(program: Program) -> Program:
+    """Cotangents' statements without ones, zeros, double signs and nested products."""
+
+    def rule(statement: Statement) -> Statement:
+        if not statement.target.endswith(program.cotangent):
+            return statement
+        value = transform(statement.value, simplify_node)
+        return _signed(replace(statement, value=value))
+
+    steps = map_statements(program.statements, rule)
+    return replace(program, statements=tuple(s for s in steps if not _adds_nothing(s)))
+
+
+def simplify_node(node: Expression) -> Expression:
+    """One node over simplified children."""
+    match node:
+        case Apply(primitive="mul", arguments=arguments):
+            return _product(node, arguments)
+        case Apply(primitive="add", arguments=arguments):
+            return _sum(node, arguments)
+        case Apply(primitive="neg", arguments=(Apply(primitive="neg", arguments=(inner,)),)):
+            return inner
+        case Apply(primitive="neg", arguments=(Number(value=0) as zero,)):
+            return zero
+        case Apply(primitive="div", arguments=(above, Number(value=1))):
+            return above
+        case Apply(primitive="div", arguments=(Apply("neg", (above,)), below), span=span):
+            return Apply("neg", (Apply("div", (above, below), span),), span)
+        case Apply(primitive="pow", arguments=(base, Number(value=1))):
+            return base
+        case Apply(primitive="pow", arguments=(_, Number(value=0))):
+            return ONE
+        case Apply(primitive="select", arguments=(_, a, b)) if a == b:
+            return a
+        case Reduce(reduction="sum", body=Apply(primitive="neg", arguments=(inner,)), span=span):
+            return Apply("neg", (replace(node, body=inner),), span)
+        case _:
+            return node
+
+
+def _product(node: Apply, arguments: tuple[Expression, ...]) -> Expression:
+    negative = False
+    factors: list[Expression] = []
+    for argument in arguments:
+        match argument:
+            case Apply(primitive="neg", arguments=(inner,)):
+                negative = not negative
+                factors += _factors(inner)
+            case _:
+                factors += _factors(argument)
+    if ZERO in factors:
+        return ZERO
+    whole = tuple(factor for factor in factors if factor != ONE)
+    result = ONE if not whole else whole[0] if len(whole) == 1 else replace(node, arguments=whole)
+    return Apply("neg", (result,), node.span) if negative else result
+
+
+def _factors(factor: Expression) -> tuple[Expression, ...]:
+    match factor:
+        case Apply(primitive="mul", arguments=arguments):
+            return arguments
+        case _:
+            return (factor,)
+
+
+def _sum(node: Apply, arguments: tuple[Expression, ...]) -> Expression:
+    terms = [
+        term
+        for argument in arguments
+        for term in (
+            argument.arguments
+            if isinstance(argument, Apply) and argument.primitive == "add"
+            else (argument,)
+        )
+        if term != ZERO
+    ]
+    if not terms:
+        return ZERO
+    return terms[0] if len(terms) == 1 else replace(node, arguments=tuple(terms))
+
+
+def _signed(statement: Statement) -> Statement:
+    """A sign in front goes into a difference, or into the operator."""
+    value = statement.value
+    operator = statement.operator
+    if operator not in ("+=", "-="):
+        return statement
+    negative = operator == "-="
+    match value:
+        case Apply(primitive="neg", arguments=(inner,)):
+            negative, value = not negative, inner
+        case _:
+            pass
+    if negative:
+        turned = _turned(value)
+        if turned is not None:
+            negative, value = False, turned
+    return replace(statement, operator="-=" if negative else "+=", value=value)
+
+
+def _turned(value: Expression) -> Expression | None:
+    """The value with its one difference the other way round: `g*(a - b)` as `g*(b - a)`."""
+    match value:
+        case Apply(primitive="mul", arguments=(*others, Apply("add", (a, Apply("neg", (b,)))) as d)):
+            turned = replace(d, arguments=(b, Apply("neg", (a,), d.span)))
+            return replace(value, arguments=(*others, turned))
+        case Apply(primitive="add", arguments=(a, Apply(primitive="neg", arguments=(b,)))):
+            return replace(value, arguments=(b, Apply("neg", (a,), value.span)))
+        case _:
+            return None
+
+
+def _adds_nothing(step: Step) -> bool:
+    return (
+        isinstance(step, Statement) and step.operator in ("+=", "-=") and step.value == ZERO
+    )
