@@ -124,11 +124,11 @@ class _Hoist:
     def factors(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
         """A factor that the others' cotangents need is named where it costs something."""
         plain = [f for f in factors if not any(isinstance(n, Read) for n in walk(f))]
-        alone = len(plain) == len(factors) - 1
-        others = any(self.uses(f) for f in factors)
+        if len(plain) == len(factors) - 1:
+            return tuple(self.normal(factor, at_root=False) for factor in factors)
+        active = sum(1 for factor in factors if self.uses(factor))
         return tuple(
-            self.normal(factor, at_root=False) if alone else self.factor(factor, others=others)
-            for factor in factors
+            self.factor(factor, others=active > (self.uses(factor) > 0)) for factor in factors
         )
 
     def factor(self, factor: Expression, *, others: bool) -> Expression:
@@ -219,11 +219,11 @@ class _Hoist:
             part = choose(condition, part, ZERO) if taken else choose(condition, ZERO, part)
         conditions, self.conditions = self.conditions, ()
         scope, order = self.scope, self.statement.indices
-        name = fresh_tensor(self.statement.target, self.taken)
         axes = tuple(sorted(free_indices(part), key=_position(order)))
-        self.active.add(name)
         self.scope = axes
         value = self.normal(part, at_root=True)
+        name = fresh_tensor(self.statement.target, self.taken)
+        self.active.add(name)
         self.scope, self.conditions = scope, conditions
         subscripts = tuple(map(IndexValue, axes))
         extents = tuple(self.extent(axis) for axis in axes)

@@ -13,6 +13,7 @@ from einbatch.elaborate.scope import TENSORS, Scope
 from einbatch.ir import (
     Elements,
     Expression,
+    Extent,
     Index,
     IndexValue,
     Number,
@@ -209,9 +210,10 @@ class Shapes:
 def _declare(
     extents: Extents, index: Variable, extent: Expression, span: Span, symbols: list[str]
 ) -> None:
-    name = getattr(extent, "name", None)
-    if name in symbols:
-        extents.join(("extent", str(name)), index, span)
+    """`b < B` and `q < |k|` say that two extents are one; anything else is a value."""
+    if isinstance(extent, Extent):
+        kind = "extent" if extent.name in symbols else "index"
+        extents.join((kind, extent.name), index, span)
     else:
         extents.fix(index, extent, extent.span)
 
