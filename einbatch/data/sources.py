@@ -74,7 +74,7 @@ def load_all(path: Path, limit_bytes: int, only: Collection[str] | None = None) 
         for found, array in reader.read(file, names).items():
             if _folded(found) in arrays:
                 raise fail(
-                    "E0605",
+                    "E0611",
                     f"{shown(name)} has two arrays that are both named {shown(_folded(found))}",
                     help="names are compared in their NFKC form: give one of them another name",
                 )
@@ -173,7 +173,7 @@ def _resolve_name(wanted: str, names: tuple[str, ...], file: DataFile, reader: R
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     near = get_close_matches(wanted, names, 1)
     raise fail(
-        "E0605",
+        "E0611",
         f"{shown(file.name)} has no {what} {shown(wanted, 40)}; it has {listed}{more}",
         help=f"did you mean {shown(near[0], 40)}?"
         if near
@@ -192,7 +192,7 @@ def _side_by_side(reader: Reader, file: DataFile, wanted: str, names: tuple[str,
 
 def _nameless(name: str, key: str) -> EinbatchError:
     return fail(
-        "E0605",
+        "E0611",
         f"{shown(name)} holds one array without a name, so there is no {shown(key, 40)} in it",
         help=f"write just {shown(name)}",
     )

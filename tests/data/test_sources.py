@@ -93,7 +93,7 @@ def test_two_names_of_one_form(tmp_path: Path, refusal) -> None:
     np.savez(tmp_path / "f.npz", **{"W⁰": np.zeros(2), "W0": np.ones(1)})
     assert load_source("f.npz", tmp_path, "W0", limit_bytes=LIMIT).shape == (1,)
     assert refusal(load_all, tmp_path / "f.npz", LIMIT) == (
-        f"error[E0605]: `{tmp_path}/f.npz` has two arrays that are both named `W0`\n"
+        f"error[E0611]: `{tmp_path}/f.npz` has two arrays that are both named `W0`\n"
         "  help: names are compared in their NFKC form: give one of them another name"
     )
 
@@ -103,23 +103,23 @@ def test_missing_key_names_the_keys_there_are(folder: Path, refusal) -> None:
         return refusal(load_source, reference, folder, key, limit_bytes=LIMIT)
 
     assert load("data/f.npz") == (
-        "error[E0605]: `data/f.npz` has no array `lable`; it has `image`, `label`\n"
+        "error[E0611]: `data/f.npz` has no array `lable`; it has `image`, `label`\n"
         "  help: did you mean `label`?"
     )
     assert load("data/f.npz:zzz") == (
-        "error[E0605]: `data/f.npz` has no array `zzz`; it has `image`, `label`\n"
+        "error[E0611]: `data/f.npz` has no array `zzz`; it has `image`, `label`\n"
         "  help: name one of them behind a colon: `data/f.npz:image`"
     )
     assert load("data/f.npz:image,label").startswith(
-        "error[E0605]: `data/f.npz` has no array `image,label`;"
+        "error[E0611]: `data/f.npz` has no array `image,label`;"
     )
     assert load("table.csv:a,d") == (
-        "error[E0605]: `table.csv` has no column `d`; it has `a`, `b`, `c`\n"
+        "error[E0611]: `table.csv` has no column `d`; it has `a`, `b`, `c`\n"
         "  help: name one of them behind a colon: `table.csv:a`"
     )
-    assert load("table.csv:").startswith("error[E0605]: `table.csv` has no column ``;")
+    assert load("table.csv:").startswith("error[E0611]: `table.csv` has no column ``;")
     assert load("one.npy:x") == (
-        "error[E0605]: `one.npy` holds one array without a name, so there is no `x` in it\n"
+        "error[E0611]: `one.npy` holds one array without a name, so there is no `x` in it\n"
         "  help: write just `one.npy`"
     )
 
@@ -127,7 +127,7 @@ def test_missing_key_names_the_keys_there_are(folder: Path, refusal) -> None:
 def test_empty_archive(tmp_path: Path, refusal) -> None:
     np.savez(tmp_path / "f.npz")
     assert refusal(load_source, "f.npz", tmp_path, "x", limit_bytes=LIMIT).startswith(
-        "error[E0605]: `f.npz` has no array `x`; it has none\n"
+        "error[E0611]: `f.npz` has no array `x`; it has none\n"
     )
     assert load_all(tmp_path / "f.npz", LIMIT) == {}
 
