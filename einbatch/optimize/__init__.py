@@ -1,0 +1,1 @@
+"""Program → program: the passes, one file each; their order is in `pipeline`."""
