@@ -1,0 +1,194 @@
+"""The lines that compute a value: one table row for each operation of a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from einbatch.backends.numpy.writer import Writer
+from einbatch.plan.operations import ACCUMULATE, POINTWISE
+
+Lines = list[str]
+Emit = Callable[[Writer, int], Lines]
+KEYWORD_OUT = frozenset({"maximum", "minimum"})
+"""NumPy takes the output of these by keyword only."""
+
+
+def statements_for(writer: Writer, number: int) -> Lines:
+    """The lines of one value; it has a name afterwards."""
+    return OPERATIONS[writer.plan.values[number].operation](writer, number)
+
+
+def _names(writer: Writer, number: int) -> list[str]:
+    return [writer.name(argument) for argument in writer.plan.values[number].arguments]
+
+
+def call(operation: str, arguments: list[str], out: str) -> str:
+    """A pointwise operation into `out`."""
+    inside = ", ".join(arguments)
+    if operation == "erf":
+        return f"erf({inside}, {out})"
+    if operation in KEYWORD_OUT:
+        return f"np.{operation}({inside}, out={out})"
+    return f"np.{operation}({inside}, {out})"
+
+
+def _pointwise(writer: Writer, number: int) -> Lines:
+    arguments = _names(writer, number)
+    return [call(writer.plan.values[number].operation, arguments, writer.define(number))]
+
+
+def _where(writer: Writer, number: int) -> Lines:
+    condition, consequent, alternative = _names(writer, number)
+    out = writer.define(number)
+    lines = (
+        [] if writer.plan.buffers[number].onto is not None else [f"np.copyto({out}, {alternative})"]
+    )
+    return [*lines, f"np.copyto({out}, {consequent}, where={condition})"]
+
+
+def _input(writer: Writer, number: int) -> Lines:
+    writer.name(number)
+    return []
+
+
+def _constant(writer: Writer, number: int) -> Lines:
+    value = writer.plan.values[number]
+    (exact,) = value.attributes
+    assert isinstance(exact, (int, float))
+    if value.kind == "bool":
+        text = str(bool(exact))
+    elif not math.isfinite(exact):
+        text = "np.nan" if math.isnan(exact) else ("np.inf" if exact > 0 else "-np.inf")
+    else:
+        text = repr(exact)
+    writer.constant(number, f"np.array({text}, {writer.dtype(value)})")
+    return []
+
+
+def _range(writer: Writer, number: int) -> Lines:
+    value = writer.plan.values[number]
+    writer.constant(number, f"np.arange({value.shape[0]}, dtype={writer.dtype(value)})")
+    return []
+
+
+def _view(writer: Writer, number: int) -> Lines:
+    return writer.view(number)
+
+
+def _copy(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    return [f"np.copyto({writer.define(number)}, {source})"]
+
+
+def _cast(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    unsafe = ', casting="unsafe"' if writer.plan.values[number].kind != "float" else ""
+    return [f"np.copyto({writer.define(number)}, {source}{unsafe})"]
+
+
+def _matmul(writer: Writer, number: int) -> Lines:
+    left, right = _names(writer, number)
+    shape, strides = writer.plan.values[number].attributes
+    assert isinstance(shape, tuple)
+    assert isinstance(strides, tuple)
+    writer.define(number)
+    out, lines = writer.view_of(number, shape, strides, 0)
+    return [*lines, f"np.matmul({left}, {right}, {out})"]
+
+
+def _reduce(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    operation, axes = writer.plan.values[number].attributes
+    assert isinstance(axes, tuple)
+    axis = axes[0] if len(axes) == 1 else axes
+    return [f"np.{operation}.reduce({source}, {axis}, None, {writer.define(number)})"]
+
+
+def _position(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    value = writer.plan.values[number]
+    return [f"{source}.{value.operation}({value.attributes[0]}, {writer.define(number)})"]
+
+
+def _take(writer: Writer, number: int) -> Lines:
+    source, places = _names(writer, number)
+    (axis,) = writer.plan.values[number].attributes
+    return [f'{source}.take({places}, {axis}, {writer.define(number)}, "clip")']
+
+
+def _check(writer: Writer, number: int) -> Lines:
+    value = writer.plan.values[number]
+    (source,) = _names(writer, number)
+    check, extent = value.attributes
+    writer.alias(number, value.arguments[0])
+    # As an unsigned number, a negative one is beyond every extent.
+    return [
+        f"if {source}.view(np.uint64).max() >= {extent}:",
+        f"    outside({check}, {source}, {extent})",
+    ]
+
+
+def _update(writer: Writer, number: int) -> Lines:
+    base, new = _names(writer, number)
+    operator, shape, strides, offset = writer.plan.values[number].attributes
+    assert isinstance(operator, str)
+    assert isinstance(shape, tuple)
+    assert isinstance(strides, tuple)
+    assert isinstance(offset, int)
+    out = writer.define(number)
+    lines = _copied(writer, number, base, out)
+    part, view = writer.view_of(number, shape, strides, offset)
+    if operator == "=":
+        return [*lines, *view, f"np.copyto({part}, {new})"]
+    return [*lines, *view, call(ACCUMULATE[operator], [part, new], part)]
+
+
+def _scatter(writer: Writer, number: int) -> Lines:
+    base, places, new = _names(writer, number)
+    (operator,) = writer.plan.values[number].attributes
+    assert isinstance(operator, str)
+    lines = _copied(writer, number, base, writer.define(number))
+    flat = writer.flat(number)
+    if operator == "=":
+        return [*lines, f"{flat}[{places}] = {new}"]
+    return [*lines, f"np.{ACCUMULATE[operator]}.at({flat}, {places}, {new})"]
+
+
+def _scatter_distinct(writer: Writer, number: int) -> Lines:
+    base, places, new = _names(writer, number)
+    (operator,) = writer.plan.values[number].attributes
+    assert isinstance(operator, str)
+    lines = _copied(writer, number, base, writer.define(number))
+    flat = writer.flat(number)
+    sign = {"=": "=", "+=": "+=", "-=": "-=", "*=": "*="}.get(operator)
+    if sign is None:
+        return [*lines, f"np.{ACCUMULATE[operator]}.at({flat}, {places}, {new})"]
+    return [*lines, f"{flat}[{places}] {sign} {new}"]
+
+
+def _copied(writer: Writer, number: int, base: str, out: str) -> Lines:
+    """The line that brings the earlier value where the new one is made."""
+    return [] if writer.plan.buffers[number].onto is not None else [f"np.copyto({out}, {base})"]
+
+
+OPERATIONS: dict[str, Emit] = {
+    **dict.fromkeys(POINTWISE, _pointwise),
+    "where": _where,
+    "input": _input,
+    "constant": _constant,
+    "range": _range,
+    "view": _view,
+    "copy": _copy,
+    "cast": _cast,
+    "matmul": _matmul,
+    "reduce": _reduce,
+    "argmax": _position,
+    "argmin": _position,
+    "take": _take,
+    "check": _check,
+    "update": _update,
+    "scatter": _scatter,
+    "scatter_distinct": _scatter_distinct,
+}
+"""How each operation of a plan is written; `tests/backends` holds it complete."""

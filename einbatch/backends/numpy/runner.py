@@ -1,0 +1,98 @@
+"""An emitted module, loaded: run on a caller's arrays, or bound to arrays of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einbatch.diagnostics import EinbatchError, fail
+from einbatch.plan.plan import Plan
+
+Array = NDArray[np.generic]
+Result = Array | float
+Step = Callable[..., tuple[Result, ...]]
+Bind = Callable[..., Step]
+
+
+def load(source: str, plan: Plan) -> Runner:
+    """The module that `emit` wrote of a plan, ready to run."""
+    return Runner(source, plan)
+
+
+class Runner:
+    """A plan's module. It keeps its memory: one call at a time, others wait."""
+
+    def __init__(self, source: str, plan: Plan) -> None:
+        namespace: dict[str, object] = {}
+        exec(compile(source, "<einbatch plan>", "exec"), namespace)
+        self.plan = plan
+        self._bind = cast(Bind, namespace["bind"])
+        self._outside = cast("type[IndexError]", namespace.get("Outside", _Never))
+        self._lock = Lock()
+        self._owned: dict[str, Array] = {}
+        self._step: Step | None = None
+
+    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs, by name, as arrays of the caller's own.
+
+        `arrays` holds the plan's inputs and what it owns, C-contiguous, of the plan's
+        shapes and dtypes; none of them is changed. EinbatchError (E0605) where a
+        computed subscript is outside its axis.
+        """
+        plan = self.plan
+        with self._lock:
+            if self._step is None:
+                self._owned = {item.name: arrays[item.name].copy() for item in plan.owned}
+                self._step = self._bound(self._owned)
+            else:
+                for name, own in self._owned.items():
+                    np.copyto(own, arrays[name])
+            results = self._call(self._step, [arrays[item.name] for item in plan.inputs])
+            return {
+                item.name: np.array(result, "int64" if item.integer else plan.dtype, order="C")
+                for item, result in zip(plan.outputs, results, strict=True)
+            }
+
+    def bind(self, params_and_states: Mapping[str, Array]) -> Step:
+        """A function of the inputs, in the plan's order, that gives the outputs in theirs.
+
+        The arrays given are rewritten in place by the update statements. A scalar output
+        is a Python number; an array is valid until the next call.
+        """
+        step = self._bound(params_and_states)
+        if self._outside is _Never:
+            return step
+        return lambda *inputs: self._call(step, inputs)
+
+    def _bound(self, arrays: Mapping[str, Array]) -> Step:
+        try:
+            return self._bind(*[arrays[item.name] for item in self.plan.owned])
+        except self._outside as error:
+            raise self._located(error) from None
+
+    def _call(self, step: Step, inputs: list[Array] | tuple[Array, ...]) -> tuple[Result, ...]:
+        try:
+            return step(*inputs)
+        except self._outside as error:
+            raise self._located(error) from None
+
+    def _located(self, error: IndexError) -> EinbatchError:
+        number, place, value = cast("tuple[int, tuple[int, ...], int]", error.args)
+        check = self.plan.checks[number]
+        at = ", ".join(f"{name}={k}" for name, k in zip(check.indices, place, strict=True))
+        return fail(
+            "E0605",
+            f"subscript {check.axis + 1} of `{check.tensor}` is {value}, "
+            f"outside 0 … {check.extent - 1}",
+            (check.span, f"at {at}" if at else "here"),
+            help=f"the extent of that axis is {check.extent}; "
+            "correct the integers that subscript it",
+        )
+
+
+class _Never(IndexError):
+    """What a module without computed subscripts never raises."""

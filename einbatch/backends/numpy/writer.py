@@ -1,0 +1,118 @@
+"""What writing a module carries along: the name of each value, and lines for its set-up."""
+
+from __future__ import annotations
+
+from einbatch.backends.numpy.names import Names
+from einbatch.backends.numpy.views import view_expression
+from einbatch.plan.describe import one_line
+from einbatch.plan.graph import Value, contiguous
+from einbatch.plan.plan import Operand, Plan
+
+
+class Writer:
+    """The names given so far, and the lines that run once.
+
+    `buffers` make memory, `setup` fills what is the same at every call, `views`
+    look at memory in other ways.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.names = Names()
+        self.targets = dict(plan.targets)
+        self.owners: dict[str, str] = {}
+        self.buffers: list[str] = []
+        self.setup: list[str] = []
+        self.views: list[str] = []
+        self._known: dict[int, str] = {}
+        self._views: dict[tuple[str, tuple[int, ...], tuple[int, ...], int], str] = {}
+
+    def name(self, number: int) -> str:
+        """A value's variable."""
+        return self._known[number]
+
+    def name_input(self, operand: Operand) -> None:
+        """A variable for what is passed in."""
+        name = self.names.fresh(operand.name)
+        self._known[operand.value] = name
+        if self.plan.buffers[operand.value].place == "owned":
+            self.owners[operand.name] = name
+
+    def alias(self, number: int, of: int) -> None:
+        """Another value's variable."""
+        self._known[number] = self._known[of]
+
+    def dtype(self, value: Value) -> str:
+        names = {"int": "np.int64", "bool": "np.bool_", "float": f"np.{self.plan.dtype}"}
+        return names[value.kind]
+
+    def define(self, number: int) -> str:
+        """A variable for a value with memory, and the line that gives it this memory."""
+        value, buffer = self.plan.values[number], self.plan.buffers[number]
+        target = self.targets.get(number)
+        if buffer.onto is not None and (target is None or buffer.place == "owned"):
+            self._known[number] = self._known[buffer.onto]
+            return self._known[number]
+        if buffer.place == "owned":
+            self._known[number] = self.owners[buffer.owner]
+            return self._known[number]
+        name = self.names.fresh(target or "t")
+        self._known[number] = name
+        if buffer.onto is not None:
+            self.views.append(f"{name} = {self._known[buffer.onto]}")
+        elif buffer.place == "constant":
+            self.setup.append(f"{name} = np.empty({value.shape}, {self.dtype(value)})")
+        else:
+            start, stop = buffer.offset, buffer.offset + buffer.size
+            shape = ", ".join(map(str, value.shape)) or "()"
+            self.views.append(
+                f"{name} = arena[{start}:{stop}].view({self.dtype(value)}).reshape({shape})"
+            )
+        return name
+
+    def constant(self, number: int, expression: str) -> None:
+        """A variable for a value that an expression gives, once."""
+        name = self.names.fresh("k" if self.plan.values[number].shape == () else "n")
+        self._known[number] = name
+        self.setup.append(f"{name} = {expression}")
+
+    def view(self, number: int) -> list[str]:
+        """A variable for a view; its line, where it must be taken anew at each call."""
+        value = self.plan.values[number]
+        strides, offset = value.attributes
+        assert isinstance(strides, tuple)
+        assert isinstance(offset, int)
+        self._known[number], lines = self.view_of(value.arguments[0], value.shape, strides, offset)
+        return lines
+
+    def view_of(
+        self, number: int, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    ) -> tuple[str, list[str]]:
+        """The variable of a view of a value's memory, and its line if it is taken in the step."""
+        root = self._known[number]
+        known = self._views.get((root, shape, strides, offset))
+        if known is not None:
+            return known, []
+        of = self.plan.values[number].shape
+        expression = view_expression(root, of, shape, strides, offset)
+        if expression == root:
+            return root, []
+        name = self.names.fresh(f"{root}_T" if expression.endswith(".T") else f"{root}_v")
+        line = f"{name} = {expression}"
+        place = self.plan.buffers[self.plan.roots[number]].place
+        if place == "input":
+            self._views[root, shape, strides, offset] = name
+            return name, [line]
+        self._views[root, shape, strides, offset] = name
+        (self.setup if self.plan.constant[number] else self.views).append(line)
+        return name, []
+
+    def flat(self, number: int) -> str:
+        """The variable of a value's memory as one axis."""
+        size = self.plan.values[number].size
+        return self.view_of(number, (size,), contiguous((size,)), 0)[0]
+
+
+def shown(text: str) -> str:
+    """A user's text, fit to stand in a comment."""
+    return one_line(text)

@@ -1,0 +1,90 @@
+"""A plan as text."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from einbatch.plan.allowance import show_bytes
+from einbatch.plan.operations import FLOPS, POINTWISE
+
+if TYPE_CHECKING:
+    from einbatch.plan.graph import Value
+    from einbatch.plan.plan import Plan
+
+
+def describe(plan: Plan) -> str:
+    """Contraction orders and FLOPs for each statement, then the buffers, then memory."""
+    return "\n".join([*_statements(plan), "", *_buffers(plan), "", *_memory(plan)]) + "\n"
+
+
+def count_flops(plan: Plan, number: int) -> int:
+    """About how many operations on numbers a value takes."""
+    value = plan.values[number]
+    match value.operation:
+        case "matmul":
+            left = plan.values[value.arguments[0]]
+            return 2 * value.size * left.shape[-1]
+        case "reduce" | "argmax" | "argmin":
+            return plan.values[value.arguments[0]].size
+        case "update" | "scatter" | "scatter_distinct":
+            return plan.values[value.arguments[-1]].size
+        case operation if operation in POINTWISE:
+            return value.size * FLOPS.get(operation, 1)
+        case _:
+            return 0
+
+
+def _statements(plan: Plan) -> list[str]:
+    lines = ["statements" + " " * 2 + "(contractions in order; operations on numbers)"]
+    flops = [0] * len(plan.statements)
+    for number, origin in enumerate(plan.origins):
+        if not plan.constant[number]:
+            flops[origin] += count_flops(plan, number)
+    for number, text in enumerate(plan.statements):
+        lines.append(f"  {one_line(text)}")
+        for item in plan.contractions:
+            if item.statement == number:
+                left, right, result = (",".join(x) for x in (item.left, item.right, item.result))
+                lines.append(f"      [{left}] × [{right}] → [{result}]  {item.flops:,}")
+        lines.append(f"      total {flops[number]:,}")
+    lines.append(f"  all statements {sum(flops):,}")
+    return lines
+
+
+def _buffers(plan: Plan) -> list[str]:
+    names = dict(plan.targets)
+    lines = ["buffers"]
+    for number, (value, buffer) in enumerate(zip(plan.values, plan.buffers, strict=True)):
+        if buffer.place == "alias" or value.operation == "constant":
+            continue
+        where = buffer.place
+        if buffer.place == "arena":
+            where = f"arena at {buffer.offset}"
+        if buffer.onto is not None:
+            where += ", in place"
+        shape = " × ".join(map(str, value.shape)) or "scalar"
+        name = names.get(number) or _input_name(value) or f"({value.operation})"
+        lines.append(f"  {name:<16} {shape:<20} {value.kind:<6} {where}")
+    return lines
+
+
+def _memory(plan: Plan) -> list[str]:
+    entering = [*plan.inputs, *plan.owned]
+    item = 4 if plan.dtype == "float32" else 8
+    given = sum(prod(operand.shape) * (8 if operand.integer else item) for operand in entering)
+    return [
+        "memory",
+        f"  inputs and parameters  {show_bytes(given)}",
+        f"  arena                  {show_bytes(plan.arena)}",
+        f"  peak                   {show_bytes(plan.peak)}",
+    ]
+
+
+def _input_name(value: Value) -> str | None:
+    return str(value.attributes[0]) if value.operation == "input" else None
+
+
+def one_line(text: str) -> str:
+    """Text of a user's on one line, its control characters made harmless."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
