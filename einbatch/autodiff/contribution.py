@@ -85,8 +85,8 @@ def written(flow: Flow, coefficient: Coefficient, repeated: tuple[Expression, ..
             repeated = tuple(e for e in repeated if e is not matching)
         else:
             front.append(("/", coefficient.below))
-    front += [("*", extent) for extent in repeated]
-    value = chain((*front, *factors))
+    times: tuple[Factor, ...] = tuple(("*", extent) for extent in repeated)
+    value = chain((*front, *times, *factors))
     for condition, taken in reversed(flow.conditions):
         value = choose(condition, value, ZERO) if taken else choose(condition, ZERO, value)
     return value
@@ -103,5 +103,3 @@ def chain(factors: tuple[Factor, ...]) -> Expression:
         else:
             run = [divide(multiply(*run), factor)]
     return multiply(*run)
-
-

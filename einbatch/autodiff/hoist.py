@@ -157,9 +157,7 @@ class _Hoist:
             if isinstance(stable, Reduce):
                 return self.reduction(stable, at_root=at_root)
         simple = len(node.arguments) == 1 and node.primitive != "gelu"
-        parts = tuple(
-            self.argument(item) if simple else self.atom(item) for item in node.arguments
-        )
+        parts = tuple(self.argument(item) if simple else self.atom(item) for item in node.arguments)
         new = replace(node, arguments=parts)
         return self.hoisted(new) if node.primitive in BY_OUTPUT and not at_root else new
 

@@ -46,9 +46,7 @@ def _constant(arguments: Arguments, output: Expression) -> Partials:
 
 def _product(arguments: Arguments, output: Expression) -> Partials:
     del output
-    return tuple(
-        multiply(*(arguments[:k] + arguments[k + 1 :])) for k in range(len(arguments))
-    )
+    return tuple(multiply(*(arguments[:k] + arguments[k + 1 :])) for k in range(len(arguments)))
 
 
 def _quotient(arguments: Arguments, output: Expression) -> Partials:

@@ -87,9 +87,7 @@ class Pull:
             case _:
                 raise _no_derivative("this read", node)
 
-    def apply(
-        self, node: Apply, flow: Flow, output: Expression | None
-    ) -> Iterator[Contribution]:
+    def apply(self, node: Apply, flow: Flow, output: Expression | None) -> Iterator[Contribution]:
         rule = PARTIALS.get(node.primitive)
         if rule is None:
             raise _no_derivative(node.primitive, node)
@@ -207,7 +205,9 @@ def _product(flow: Flow) -> Expression:
     return chain(flow.factors)
 
 
-def _prod(pull: Pull, node: Reduce, flow: Flow, output: Expression | None) -> Iterator[Contribution]:
+def _prod(
+    pull: Pull, node: Reduce, flow: Flow, output: Expression | None
+) -> Iterator[Contribution]:
     """The product of all the others, without dividing: zeros are right."""
     del output
     names = {index: IndexValue(pull.renamed(index)) for index in node.indices}

@@ -50,7 +50,10 @@ class Diagnostic:
 
 
 def diagnostic(
-    code: str, message: str, *labels: tuple[Span, str] | Span, help: str = ""
+    code: str,
+    message: str,
+    *labels: tuple[Span, str] | Span,
+    help: str = "",  # noqa: A002 - the word that the message shows
 ) -> Diagnostic:
     """A diagnostic from plain pairs: `diagnostic("E0203", "…", (span, "here"), help="…")`."""
     pairs = [(item, "") if isinstance(item, Span) else item for item in labels]
@@ -80,7 +83,12 @@ class InternalError(Exception):
     """einbatch broke a rule of its own; never the user's fault."""
 
 
-def fail(code: str, message: str, *labels: tuple[Span, str] | Span, help: str = "") -> EinbatchError:
+def fail(
+    code: str,
+    message: str,
+    *labels: tuple[Span, str] | Span,
+    help: str = "",  # noqa: A002 - the word that the message shows
+) -> EinbatchError:
     """An error of one diagnostic, to be raised."""
     return EinbatchError([diagnostic(code, message, *labels, help=help)])
 

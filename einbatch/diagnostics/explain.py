@@ -13,7 +13,7 @@ def codes() -> tuple[str, ...]:
 
 
 def explain(code: str) -> str:
-    """The page of a code (`E0203`, in any case); KeyError with the nearest code if there is none."""
+    """The page of a code, in any case; KeyError with the nearest code if there is none."""
     name = code.strip().upper()
     if name not in codes():
         near = get_close_matches(name, codes(), 1)

@@ -1,4 +1,4 @@
-"""Declarations of the tree, resolved: constants, indices, inputs, params, states, the train line."""
+"""Declarations of the tree, resolved: constants, indices, tensors and the train line."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def resolve_declarations(
 
 
 class _Declarations:
-    def __init__(
-        self, scope: Scope, resolver: Resolver, overrides: dict[str, int | float]
-    ) -> None:
+    def __init__(self, scope: Scope, resolver: Resolver, overrides: dict[str, int | float]) -> None:
         self.scope = scope
         self.resolver = resolver
         self.overrides = overrides
@@ -130,7 +128,9 @@ class _Declarations:
                 raise fail(
                     "E0210",
                     f"there is no constant `{name}` to set",
-                    help=f"did you mean `{near[0]}`?" if near else "constants are declared by `let`",
+                    help=f"did you mean `{near[0]}`?"
+                    if near
+                    else "constants are declared by `let`",
                 )
 
     def declare_batch(self, index: tree.Identifier, extent: tree.Expression | None) -> None:

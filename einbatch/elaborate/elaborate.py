@@ -27,7 +27,7 @@ T = TypeVar("T")
 def elaborate(
     program: tree.Tree,
     *,
-    set: Mapping[str, int | float] | None = None,
+    set: Mapping[str, int | float] | None = None,  # noqa: A002 - the word of the interface
     implicit_inputs: bool = False,
 ) -> Program:
     """The checked program of a tree.

@@ -183,7 +183,7 @@ class _Eraser:
             case "add", (first, *_):
                 rest = (self.term(argument) for argument in node.arguments[1:])
                 return tree.Sum((("+", first), *rest))
-            case ("mul" | "div"), _:
+            case (("mul" | "div"), _):
                 return tree.Product(self.factors(node))
             case "neg", (operand,):
                 return tree.Negate(operand)

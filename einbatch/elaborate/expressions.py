@@ -95,7 +95,10 @@ class Resolver:
             case tree.Reduction(operator=operator, indices=indices, body=body):
                 return self.reduction(operator, indices, body, span)
             case tree.If(condition=condition, consequent=consequent, alternative=alternative):
-                arguments = (self.condition(condition), *map(self.number, (consequent, alternative)))
+                arguments = (
+                    self.condition(condition),
+                    *map(self.number, (consequent, alternative)),
+                )
                 return Apply("select", arguments, span)
             case tree.Compare(operator=operator, left=left, right=right):
                 pair = (self.number(left), self.number(right))
@@ -199,9 +202,7 @@ class Resolver:
             )
         return Reduce(operator, names, self.number(body), span)
 
-    def arithmetic(
-        self, node: tree.Sum | tree.Product | tree.Negate | tree.Power
-    ) -> Expression:
+    def arithmetic(self, node: tree.Sum | tree.Product | tree.Negate | tree.Power) -> Expression:
         """`+ - * / ^`: flat sums and products become primitives of many arguments."""
         match node:
             case tree.Sum(terms=terms):
@@ -229,7 +230,7 @@ class Resolver:
                 (span, "a quotient of a quotient of …"),
                 help="divide by the product of the divisors, or name a part of it",
             )
-        run = [self.number(factors[0][1])]
+        run: list[Expression] = [self.number(factors[0][1])]
         for sign, factor in factors[1:]:
             value = self.number(factor)
             if sign == "*":

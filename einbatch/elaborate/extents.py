@@ -160,7 +160,9 @@ class Extents:
                 return self.of((kind, name))
             case _:
                 below = children(expression)
-                return rebuild(expression, tuple(map(self._replace, below))) if below else expression
+                return (
+                    rebuild(expression, tuple(map(self._replace, below))) if below else expression
+                )
 
     def constant(self, name: str, span: Span) -> Expression:
         """The value of a `let`, with everything known put in."""
@@ -181,8 +183,7 @@ class Extents:
 
 def _number(value: Value, span: Span) -> Expression:
     if isinstance(value, Fraction):
-        fraction = Apply("div", (Number(value.numerator), Number(value.denominator)), span)
-        return fraction
+        return Apply("div", (Number(value.numerator), Number(value.denominator)), span)
     return Number(value, span)
 
 
@@ -231,4 +232,3 @@ _SHOWN: dict[str, Callable[[list[str]], str]] = {
     "pow": "^".join,
     "neg": lambda parts: f"-{parts[0]}",
 }
-

@@ -70,9 +70,7 @@ def _how_to_declare(key: str) -> str:
     return f"declare it: `input {key}[…]`, `param {key}[…] = …` or `let {key} = …`"
 
 
-def _declared_twice(
-    known: Symbol, meaning: Meaning, identifier: tree.Identifier
-) -> Diagnostic:
+def _declared_twice(known: Symbol, meaning: Meaning, identifier: tree.Identifier) -> Diagnostic:
     return diagnostic(
         "E0201",
         f"`{identifier.key}` has two meanings",

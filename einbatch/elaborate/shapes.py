@@ -81,9 +81,7 @@ class Shapes:
         others = [tensor.name for tensor in declared.tensors if tensor.kind != "input"]
         return [*known, *self.implicit, *others, *values, *self.cotangent_reads]
 
-    def unify(
-        self, extents: Extents, declared: Declared, steps: Iterable[Statement]
-    ) -> None:
+    def unify(self, extents: Extents, declared: Declared, steps: Iterable[Statement]) -> None:
         """Joins everything that the program says is one extent."""
         indices = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
         symbols = [key for key, s in self.scope.symbols.items() if s.meaning == "extent"]
@@ -186,9 +184,7 @@ class Shapes:
             found = tuple(extents.of(axis) for axis in axes)
             yield replace(tensor, extents=found, axes=self._axes(extents, tensor, axes))
 
-    def _axes(
-        self, extents: Extents, tensor: Tensor, axes: list[Variable]
-    ) -> tuple[str, ...]:
+    def _axes(self, extents: Extents, tensor: Tensor, axes: list[Variable]) -> tuple[str, ...]:
         """The index names of an input without a declaration: one of the same extent each."""
         if tensor.kind != "input" or tensor.name not in self.implicit:
             return tensor.axes

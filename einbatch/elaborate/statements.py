@@ -51,9 +51,7 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
     value = resolver.number(assign.value)
     occurring = free_indices(*subscripts, value)
     loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
-    statement = Statement(
-        name.key, subscripts, assign.operator, value, loops, assign.span
-    )
+    statement = Statement(name.key, subscripts, assign.operator, value, loops, assign.span)
     if assign.operator == "=":
         _check_assignment(statement)
     return statement
@@ -147,7 +145,7 @@ def _check_loop_index(
             "E0402",
             f"index `{index.key}` is in the loop list, but the statement does not use it",
             (index.span, "looped over here"),
-            help=f"remove `{index.key}` from the list; what a reduction binds does not belong there",
+            help=f"remove `{index.key}` from it; what a reduction binds does not belong there",
         ).diagnostics
     return ()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from einbatch.ir.program import Apply, Expression, Number, Program
 
-
 ZERO, ONE, TWO = Number(0), Number(1), Number(2)
 
 
@@ -80,5 +79,3 @@ def fresh_index(name: str, taken: set[str]) -> str:
         candidate += "'"
     taken.add(candidate)
     return candidate
-
-

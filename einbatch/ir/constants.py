@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
@@ -81,7 +82,9 @@ def _bounded(primitive: str, values: list[Value], expression: Expression) -> Val
 
 
 def _reason(error: Exception) -> str:
-    return "it divides by zero" if isinstance(error, ZeroDivisionError) else "it is outside the domain"
+    return (
+        "it divides by zero" if isinstance(error, ZeroDivisionError) else "it is outside the domain"
+    )
 
 
 def _check_power(base: Value, exponent: Value) -> None:
@@ -141,39 +144,75 @@ def _softplus(x: Value) -> float:
     return max(float(x), 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _negate(x: Value) -> Value:
+    return -x
+
+
+def _sign(x: Value) -> int:
+    return (x > 0) - (x < 0)
+
+
+def _gelu(x: Value) -> float:
+    return float(x) * (1 + math.erf(float(x) / math.sqrt(2))) / 2
+
+
+def _modulo(a: Value, b: Value) -> Value:
+    return a - b * math.floor(_divide(a, b))
+
+
+def _all(*values: Value) -> bool:
+    return all(values)
+
+
+def _any(*values: Value) -> bool:
+    return any(values)
+
+
+def _relu(x: Value) -> Value:
+    return max(x, 0)
+
+
+def _clamp(x: Value, low: Value, high: Value) -> Value:
+    return min(max(x, low), high)
+
+
+def _itself(x: Value) -> Value:
+    return x
+
+
 _MEANING: dict[str, Callable[..., Value | complex | bool]] = {
     "add": _add,
     "mul": _multiply,
-    "neg": lambda x: -x,
+    "neg": _negate,
     "div": _divide,
     "pow": _power,
     "exp": math.exp,
     "log": math.log,
     "sqrt": math.sqrt,
     "abs": abs,
-    "sign": lambda x: (x > 0) - (x < 0),
+    "sign": _sign,
     "sin": math.sin,
     "cos": math.cos,
     "tan": math.tan,
     "tanh": math.tanh,
     "sigmoid": _sigmoid,
-    "relu": lambda x: max(x, 0),
+    "relu": _relu,
     "softplus": _softplus,
-    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "gelu": _gelu,
     "erf": math.erf,
     "floor": math.floor,
     "max": max,
     "min": min,
-    "mod": lambda a, b: a - b * math.floor(_divide(a, b)),
-    "clamp": lambda x, low, high: min(max(x, low), high),
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "and": lambda *values: all(values),
-    "or": lambda *values: any(values),
-    "not": lambda a: not a,
-    "iverson": lambda a: a,
+    "mod": _modulo,
+    "clamp": _clamp,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "and": _all,
+    "or": _any,
+    "not": operator.not_,
+    "iverson": _itself,
 }

@@ -193,7 +193,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """The `train` line: optimizer (None where the file has its own updates), and options by name."""
+    """The `train` line: its optimizer (None where the file has its own updates) and options."""
 
     optimizer: str | None
     settings: tuple[tuple[str, Expression], ...]

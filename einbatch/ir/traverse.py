@@ -21,10 +21,8 @@ from einbatch.ir.program import (
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The expressions directly below one."""
     match expression:
-        case Read(subscripts=subscripts, otherwise=None):
-            return subscripts
         case Read(subscripts=subscripts, otherwise=otherwise):
-            return (*subscripts, otherwise)
+            return subscripts if otherwise is None else (*subscripts, otherwise)
         case Apply(arguments=arguments):
             return arguments
         case Reduce(body=body):
@@ -48,9 +46,7 @@ def rebuild(expression: Expression, parts: tuple[Expression, ...]) -> Expression
             return expression
 
 
-def transform(
-    expression: Expression, rule: Callable[[Expression], Expression]
-) -> Expression:
+def transform(expression: Expression, rule: Callable[[Expression], Expression]) -> Expression:
     """`rule` applied to every node, children first; unchanged nodes are kept as they are."""
     old = children(expression)
     new = tuple(transform(child, rule) for child in old)

@@ -23,16 +23,13 @@ from einbatch.ir.traverse import children, free_indices, walk
 
 def verify(program: Program) -> list[str]:
     """Every broken rule, one line each; empty for a program that is well formed."""
-    return [*_names(program), *_steps(program, program.statements, ())] + [
-        *_steps(program, (*program.reports, *program.updates), ())
-    ]
+    steps = (*program.statements, *program.reports, *program.updates)
+    return [*_names(program), *_steps(program, steps, ())]
 
 
 def is_condition(expression: Expression) -> bool:
     """True for an expression that is true or false and no number."""
-    return (
-        isinstance(expression, Apply) and PRIMITIVES[expression.primitive].gives == "condition"
-    )
+    return isinstance(expression, Apply) and PRIMITIVES[expression.primitive].gives == "condition"
 
 
 def _names(program: Program) -> Iterator[str]:
@@ -131,5 +128,3 @@ def _apply(node: Apply) -> Iterator[str]:
         wanted = first_of_select or primitive.takes == "condition"
         if is_condition(argument) != wanted:
             yield f"argument {position} of {node.primitive} is of the wrong kind"
-
-
