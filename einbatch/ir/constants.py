@@ -148,6 +148,38 @@ def _negate(x: Value) -> Value:
     return -x
 
 
+def _absolute(x: Value) -> Value:
+    return abs(x)
+
+
+def _floor(x: Value) -> int:
+    return math.floor(x)
+
+
+def _maximum(a: Value, b: Value) -> Value:
+    return max(a, b)
+
+
+def _minimum(a: Value, b: Value) -> Value:
+    return min(a, b)
+
+
+def _less(a: Value, b: Value) -> bool:
+    return a < b
+
+
+def _at_most(a: Value, b: Value) -> bool:
+    return a <= b
+
+
+def _greater(a: Value, b: Value) -> bool:
+    return a > b
+
+
+def _at_least(a: Value, b: Value) -> bool:
+    return a >= b
+
+
 def _sign(x: Value) -> int:
     return (x > 0) - (x < 0)
 
@@ -189,7 +221,7 @@ _MEANING: dict[str, Callable[..., Value | complex | bool]] = {
     "exp": math.exp,
     "log": math.log,
     "sqrt": math.sqrt,
-    "abs": abs,
+    "abs": _absolute,
     "sign": _sign,
     "sin": math.sin,
     "cos": math.cos,
@@ -200,17 +232,17 @@ _MEANING: dict[str, Callable[..., Value | complex | bool]] = {
     "softplus": _softplus,
     "gelu": _gelu,
     "erf": math.erf,
-    "floor": math.floor,
-    "max": max,
-    "min": min,
+    "floor": _floor,
+    "max": _maximum,
+    "min": _minimum,
     "mod": _modulo,
     "clamp": _clamp,
     "eq": operator.eq,
     "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
+    "lt": _less,
+    "le": _at_most,
+    "gt": _greater,
+    "ge": _at_least,
     "and": _all,
     "or": _any,
     "not": operator.not_,
