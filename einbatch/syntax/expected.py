@@ -42,7 +42,7 @@ _GROUPS = (
 _WORDS = {
     "NAME": "a name",
     "NUMBER": "a number",
-    "STRING": 'a file\'s name in `"`',
+    "STRING": "a file's name in `\"`",
     "NEWLINE": "the end of the line",
     "INDENT": "an indented line",
     "DEDENT": "the end of the block",

@@ -9,7 +9,7 @@ FILE = "ein.lark"
 
 
 def grammar_text() -> str:
-    """The text of `ein.lark`, from the package if it was installed with it, else from the checkout."""
+    """The text of `ein.lark`: from the package where it was installed, else from the checkout."""
     packaged = files("einbatch") / "grammar" / FILE
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")

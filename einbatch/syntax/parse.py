@@ -11,8 +11,8 @@ from einbatch.diagnostics import Source
 from einbatch.syntax.build import Builder
 from einbatch.syntax.grammar import grammar_text
 from einbatch.syntax.nodes import Statement, Tree
-from einbatch.syntax.report import syntax_error
 from einbatch.syntax.notes import find_notes
+from einbatch.syntax.report import syntax_error
 from einbatch.syntax.scan import Scanner
 from einbatch.syntax.source import check_text
 

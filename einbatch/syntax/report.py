@@ -1,15 +1,14 @@
 """A token that no rule takes, told in words.
 
-Each case below knows one mistake that people make, and says what to write
-instead; what none of them knows is told as what was found and what could stand
-there.
+Each case knows one mistake that people make, and says what to write instead;
+what none of them knows is told as what was found and what could stand there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import cast
 
 from lark import Tree
 from lark.exceptions import UnexpectedToken
@@ -18,43 +17,11 @@ from lark.lexer import Token
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
 from einbatch.ir.primitives import FUNCTIONS
 from einbatch.syntax import nodes as n
-from einbatch.syntax.build import Part
-from einbatch.syntax.expected import ASSIGNMENTS, KEYWORDS, PAIRS, STARTERS, describe, expected
-from einbatch.syntax.scan import CLOSERS, OPENERS
+from einbatch.syntax.expected import ASSIGNMENTS, KEYWORDS, PAIRS, STARTERS
+from einbatch.syntax.mistake import Mistake, unexpected
+from einbatch.syntax.parts import Part
+from einbatch.syntax.scan import CLOSERS
 from einbatch.syntax.words import Lexeme
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Where the parser stopped: what it found, what it would take, what it has before that."""
-
-    kind: str
-    span: Span
-    accepts: frozenset[str]
-    before: tuple[Lexeme | Part, ...]
-
-    @property
-    def last(self) -> Lexeme | Part | None:
-        """What stands directly before."""
-        return self.before[-1] if self.before else None
-
-    @property
-    def last_kind(self) -> str:
-        """The kind of the token directly before, if it is a token."""
-        return self.last.type if isinstance(self.last, Lexeme) else ""
-
-    @property
-    def opener(self) -> Lexeme | None:
-        """The innermost bracket that is still open."""
-        for item in reversed(self.before):
-            if isinstance(item, Lexeme) and item.type in OPENERS:
-                return item
-        return None
-
-    @property
-    def found(self) -> str:
-        """What was found, in words."""
-        return describe(self.kind, self.span)
 
 
 def syntax_error(error: UnexpectedToken, source: Source) -> EinbatchError:
@@ -64,7 +31,7 @@ def syntax_error(error: UnexpectedToken, source: Source) -> EinbatchError:
         told = case(mistake)
         if told is not None:
             return told
-    return _unexpected(mistake)
+    return unexpected(mistake)
 
 
 def _mistake(error: UnexpectedToken, source: Source) -> Mistake:
@@ -73,7 +40,8 @@ def _mistake(error: UnexpectedToken, source: Source) -> Mistake:
     span = token.span if isinstance(token, Lexeme) else Span(source, end, end)
     parser = error.interactive_parser
     assert parser is not None
-    values: list[object] = parser.parser_state.value_stack
+    # lark leaves the stack's type open.
+    values = cast("list[object]", parser.parser_state.value_stack)  # pyright: ignore[reportUnknownMemberType]
     before = tuple(item for item in map(_newest, values) if item is not None)
     # Asking what the parser would take copies its stack; the values play no part in it.
     values.clear()
@@ -83,39 +51,11 @@ def _mistake(error: UnexpectedToken, source: Source) -> Mistake:
 def _newest(value: object) -> Lexeme | Part | None:
     """The last token or part of what is on the parser's stack: a list in the making is a Tree."""
     while isinstance(value, Tree):
-        children: list[object] = value.children
+        children = cast("list[object]", value.children)
         if not children:
             return None
         value = children[-1]
     return value if isinstance(value, Lexeme | Part) else None
-
-
-def _unexpected(mistake: Mistake, help: str = "") -> EinbatchError:
-    wanted = expected(mistake.accepts)
-    return fail(
-        "E0101",
-        f"found {mistake.found} where {wanted} should stand",
-        (mistake.span, "not expected"),
-        help=help or _advice(mistake),
-    )
-
-
-def _advice(mistake: Mistake) -> str:
-    if "LET" in mistake.accepts:
-        return "a statement is `T[i] = e`, `for i: …`, or begins with a word like `input` or `let`"
-    if mistake.kind in ASSIGNMENTS:
-        return "a statement is `T[i] = e`: one name with its subscripts stands on the left"
-    if "COLON" in mistake.accepts:
-        return "the list of a `for` ends with `:`"
-    if mistake.accepts >= {"NUMBER", "OPEN"} and "STAR" not in mistake.accepts:
-        return "an operand is missing: a number, a name, `T[i]`, or something in parentheses"
-    if mistake.accepts >= ASSIGNMENTS:
-        return "a statement is `T[i] = e`: one name with its subscripts stands on the left"
-    if mistake.kind == "NEWLINE":
-        return "a statement ends with its line; inside brackets it goes on"
-    if "NEWLINE" in mistake.accepts:
-        return "one statement stands on one line"
-    return "`einbatch explain E0101` shows the form of every statement"
 
 
 # --- brackets and indentation
@@ -157,7 +97,7 @@ def _bracket(mistake: Mistake) -> EinbatchError | None:
 
 
 def _indentation(mistake: Mistake) -> EinbatchError | None:
-    if mistake.accepts == {"INDENT"}:
+    if mistake.accepts == frozenset({"INDENT"}):
         colon = [item for item in mistake.before if isinstance(item, Lexeme) and item == ":"][-1]
         return fail(
             "E0109",
@@ -219,16 +159,14 @@ _PLAIN = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 
 def _keyword(mistake: Mistake) -> EinbatchError | None:
     word, span = mistake.kind, mistake.span
-    after_keyword = mistake.last_kind in STARTERS and mistake.kind in ASSIGNMENTS | {
-        "OPEN_SQUARE"
-    }
+    after_keyword = mistake.last_kind in STARTERS and mistake.kind in ASSIGNMENTS | {"OPEN_SQUARE"}
     if after_keyword and isinstance(mistake.last, Lexeme):
         word, span = mistake.last_kind, mistake.last.span
     elif "NAME" not in mistake.accepts or word not in KEYWORDS:
         return None
     elif word in STARTERS:
         if "FOR" in mistake.accepts:
-            return _unexpected(mistake, "under `for` stand assignments and further `for`")
+            return unexpected(mistake, "under `for` stand assignments and further `for`")
     elif mistake.accepts & {"NUMBER", "STAR", "LET"}:
         return None
     return fail(
@@ -270,7 +208,7 @@ def _reserved(mistake: Mistake) -> EinbatchError | None:
 def _spaced_subscript(mistake: Mistake) -> EinbatchError | None:
     if mistake.kind != "OPEN_SQUARE" or "SUBSCRIPT" not in mistake.accepts:
         return None
-    return _unexpected(mistake, "a subscript follows its name without a space")
+    return unexpected(mistake, "a subscript follows its name without a space")
 
 
 # --- reductions, functions and conditions
@@ -288,9 +226,9 @@ def _reduction(mistake: Mistake) -> EinbatchError | None:
     kinds = [item.type if isinstance(item, Lexeme) else "" for item in mistake.before[-2:]]
     if kinds == ["REDUCED", "NAME"] and mistake.kind == "COMMA":
         sign = mistake.before[-2].span.text
-        return _unexpected(mistake, f"several indices stand in braces: `{sign}{{i,j}} e`")
-    if mistake.accepts == {"OPEN"} and mistake.last_kind == "CLOSE_SQUARE":
-        return _unexpected(mistake, "what is reduced stands in parentheses: `sum[i](e)`")
+        return unexpected(mistake, f"several indices stand in braces: `{sign}{{i,j}} e`")
+    if mistake.accepts == frozenset({"OPEN"}) and mistake.last_kind == "CLOSE_SQUARE":
+        return unexpected(mistake, "what is reduced stands in parentheses: `sum[i](e)`")
     return None
 
 
@@ -302,27 +240,28 @@ def _no_function(mistake: Mistake) -> EinbatchError | None:
     if not isinstance(name, Part) or not isinstance(name.node, n.Name):
         return None
     word = name.span.text
-    near = get_close_matches(word, sorted(FUNCTIONS), 1)
+    known = sorted(FUNCTIONS)
+    near = get_close_matches(word, known, 1)
     return fail(
         "E0120",
         f"`{word}` is no function, so `(` multiplies and takes no comma",
         (mistake.span, "expected `)`"),
         (name.span, "no function of the language"),
-        help=f"is `{near[0]}` meant?" if near else f"the functions are {', '.join(sorted(FUNCTIONS))}",
+        help=f"is `{near[0]}` meant?" if near else f"the functions are {', '.join(known)}",
     )
 
 
 def _condition(mistake: Mistake) -> EinbatchError | None:
     if mistake.kind in {"IF", "NOT"} and "NUMBER" in mistake.accepts:
-        return _unexpected(mistake, f"put the whole `{mistake.span.text} …` in parentheses")
+        return unexpected(mistake, f"put the whole `{mistake.span.text} …` in parentheses")
     if "ELSE" in mistake.accepts and mistake.kind != "THEN":
-        return _unexpected(mistake, "every `if` has its `else`: `if c then a else b`")
+        return unexpected(mistake, "every `if` has its `else`: `if c then a else b`")
     if mistake.kind == "IF" and "LET" in mistake.accepts:
-        return _unexpected(mistake, "an `if` is an expression: `T[i] = if c then a else b`")
+        return unexpected(mistake, "an `if` is an expression: `T[i] = if c then a else b`")
     if mistake.kind == "SAME" and "EQUAL" in mistake.accepts:
-        return _unexpected(mistake, "`=` gives a value; `==` compares, in conditions")
+        return unexpected(mistake, "`=` gives a value; `==` compares, in conditions")
     if mistake.kind == "AT_MOST" and "LESS" in mistake.accepts:
-        return _unexpected(mistake, "`i < 8` runs from 0 to 7; an extent always stands after `<`")
+        return unexpected(mistake, "`i < 8` runs from 0 to 7; an extent always stands after `<`")
     return None
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 from lark.common import LexerConf
-from lark.lexer import BasicLexer, Lexer, LexerThread, Token
+from lark.lexer import BasicLexer, Lexer, LexerState, LexerThread, Token
 
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
 from einbatch.syntax.spelling import unknown_character
-from einbatch.syntax.words import Lexeme, classify, program_indices
+from einbatch.syntax.words import classify, program_indices
 
 NESTING = 200
 """How deep brackets, and the operators of an expression, may stand inside each other."""
@@ -29,17 +29,19 @@ CLOSERS = frozenset({"CLOSE", "CLOSE_SQUARE", "CLOSE_CURLY"})
 class Scanner(Lexer):
     """The lexer that lark's parser is given; it reads a `Source`."""
 
-    __future_interface__: ClassVar[int] = 0
+    __future_interface__: ClassVar[int] = 2
 
     def __init__(self, conf: LexerConf) -> None:
         seen = copy(conf)
         seen.ignore = ("BLANK",)
         self._terminals = BasicLexer(seen)
 
-    def lex(self, data: Any) -> Iterator[Lexeme]:
-        """The tokens of a `Source`, each with its span."""
-        source: Source = data
-        raw = list(LexerThread.from_text(self._terminals, source.text).lex(None))
+    def lex(self, lexer_state: LexerState, parser_state: object) -> Iterator[Token]:
+        """The tokens of the `Source` that lark was given as its text, each with its span."""
+        # lark leaves these three untyped.
+        source = cast("Source", lexer_state.text)  # pyright: ignore[reportUnknownMemberType]
+        thread = LexerThread.from_text(self._terminals, source.text)  # pyright: ignore[reportUnknownMemberType]
+        raw = list(thread.lex(None))  # pyright: ignore[reportUnknownMemberType]
         return classify(_layout(raw, source), program_indices(raw), source)
 
 
@@ -76,9 +78,7 @@ def _layout(raw: list[Token], source: Source) -> Iterator[Token]:
         yield Token("DEDENT", "", end, end_pos=end)
 
 
-def _indentation(
-    line: Token, first: Token, blocks: list[Token], source: Source
-) -> Iterator[Token]:
+def _indentation(line: Token, first: Token, blocks: list[Token], source: Source) -> Iterator[Token]:
     """What the indentation of a line's first token opens or closes; `blocks` is kept up to date."""
     indent = _indent(line, first, source)
     start = _start(first)

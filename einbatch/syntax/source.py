@@ -47,7 +47,10 @@ def check_text(source: Source) -> None:
         raise unknown_character(Span(source, found.start(), found.end()))
 
 
-_FORBIDDEN = re.compile(r"[^\x09\x0a\x0d\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]|\r(?!\n)")
+# Control characters, lone surrogates, the line separators of Unicode, a bare carriage return.
+_FORBIDDEN = re.compile(
+    r"[^\x09\x0a\x0d\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]|\r(?!\n)"
+)
 
 
 def _too_large(span: Span) -> EinbatchError:

@@ -109,7 +109,7 @@ def _small_letter(spelling: str, offset: int, place: Span) -> EinbatchError:
     elif plain == "T":
         hint = f"a transpose is the same tensor with its indices the other way: `{before}[i,j]`"
     else:
-        hint = f"write an index in brackets, `{before}[{plain}]`, or a plain letter, `{before}_{plain}`"
+        hint = f"an index stands in brackets, `{before}[{plain}]`; a name may be `{before}_{plain}`"
     return fail(
         "E0111",
         f"`{place.text}` in `{spelling}` is a small letter, which a name cannot hold",

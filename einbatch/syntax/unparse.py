@@ -69,13 +69,16 @@ def _lines(statement: n.Statement, spell: Spell, indent: str) -> list[_Line]:
     if len(statement.body) == 1:
         first, *rest = _lines(statement.body[0], spell, indent)
         text = f"{indent}{header} {first.text[len(indent) :]}"
-        return [_Line(text, replace(span, end=first.span.end) if rest else span, first.opens), *rest]
+        whole = replace(span, end=first.span.end) if rest else span
+        return [_Line(text, whole, first.opens), *rest]
     top = _Line(indent + header, replace(span, end=span.start), opens=True)
     inner = indent + INDENT
     return [top, *(line for item in statement.body for line in _lines(item, spell, inner))]
 
 
-def _simple(statement: n.Declaration | n.Assign | n.Minimize | n.Report | n.Train, spell: Spell) -> str:
+def _simple(
+    statement: n.Declaration | n.Assign | n.Minimize | n.Report | n.Train, spell: Spell
+) -> str:
     show = partial(print_expression, spell=spell)
     match statement:
         case n.Assign(target=target, operator=operator, value=value):
@@ -94,7 +97,8 @@ def _declaration(statement: n.Declaration, spell: Spell) -> str:
     show = partial(print_expression, spell=spell)
     match statement:
         case n.Batch(index=index, extent=extent):
-            return f"batch {spell(index)}" + (f" < {show(extent, level=Level.SUM)}" if extent else "")
+            bound = f" < {show(extent, level=Level.SUM)}" if extent else ""
+            return f"batch {spell(index)}{bound}"
         case n.Indices(groups=groups):
             return "index " + ", ".join(
                 f"{', '.join(map(spell, group.names))} < {show(group.extent, level=Level.SUM)}"
@@ -193,7 +197,8 @@ def _gap(tree: n.Tree, last: int, following: int, closed: bool) -> Iterator[str]
 
 def _line_numbers(lines: Sequence[_Line]) -> Callable[[int], int]:
     """A function from a place in the lines' source to its line's number."""
-    text = next((line.span.source.text for line in lines if line.span.source is not NOWHERE.source), "")
+    sources = (line.span.source for line in lines)
+    text = next((source.text for source in sources if source is not NOWHERE.source), "")
     starts = [0]
     while (found := text.find("\n", starts[-1])) >= 0:
         starts.append(found + 1)

@@ -73,9 +73,11 @@ def program_indices(raw: Sequence[Token]) -> frozenset[str]:
                 key = key_of(token)
                 if before.type == "LET":
                     constants.add(key)
-                elif (listing and not brackets) or before.type in {"IN", "ELEMENT_OF"}:
-                    found.add(key)
-                elif brackets and brackets[-1] and _is_bare(tokens, position):
+                elif (
+                    (listing and not brackets)
+                    or before.type in {"IN", "ELEMENT_OF"}
+                    or (brackets and brackets[-1] and _is_bare(tokens, position))
+                ):
                     found.add(key)
                 if token[:2] in _SIGN_PREFIXES and len(token) > 2:
                     found.add(key_of(token[2:]))

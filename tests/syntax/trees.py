@@ -96,12 +96,17 @@ loops = st.recursive(
 )
 groups = st.builds(n.IndexGroup, index_lists, expressions)
 draws = st.builds(
-    n.Draw, st.sampled_from(["normal", "uniform", "he"]), st.lists(expressions, max_size=2).map(tuple)
+    n.Draw,
+    st.sampled_from(["normal", "uniform", "he"]),
+    st.lists(expressions, max_size=2).map(tuple),
 )
 options = st.lists(
-    st.builds(n.Option, st.sampled_from(["lr", "momentum", "batch", "seed"]), expressions), max_size=3
+    st.builds(n.Option, st.sampled_from(["lr", "momentum", "batch", "seed"]), expressions),
+    max_size=3,
 ).map(tuple)
-sources = st.text(st.characters(min_codepoint=32, exclude_characters='"', exclude_categories=["C", "Z"]))
+sources = st.text(
+    st.characters(min_codepoint=32, exclude_characters='"', exclude_categories=["C", "Z"])
+)
 statements = st.one_of(
     assignments,
     loops,
