@@ -122,7 +122,8 @@ def _partial(low: Lowering, statement: Statement) -> int:
 def _line(low: Lowering, term: Term, axes: tuple[str, ...]) -> int:
     """The term over `axes`, its elements as one axis."""
     value = low.contiguous(low.expand(term, axes))
-    return low.graph.view(value, (low.graph[value].size,), (1,))
+    offset = low.graph.layout(value).offset
+    return low.graph.view(value, (low.graph[value].size,), (1,), offset)
 
 
 def _base(low: Lowering, statement: Statement) -> int:

@@ -79,7 +79,11 @@ def _sliced(root: str, of: Shape, shape: Shape, strides: Shape, offset: int) -> 
             items.append(_slice(start, step, left.pop(0)[0], extent))
         else:
             items.append(str(start))
-    return None if left or offset else f"{root}[{', '.join(items)}]"
+    if left or offset:
+        return None
+    if not shape:
+        items.append("...")  # an array without axes, not the number that is there now
+    return f"{root}[{', '.join(items)}]"
 
 
 def _slice(start: int, step: int, count: int, extent: int) -> str:
