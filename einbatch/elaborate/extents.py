@@ -87,8 +87,13 @@ class Extents:
     def _meet(self, a: Variable, b: Variable, root: Variable, new: Fixed, span: Span) -> None:
         known = self.values.setdefault(root, new)
         if known is not new:
-            name = next((v[1] for v in (a, b) if v[0] == "index"), a[1])
-            self.meetings.append(Meeting(name, span, known, new))
+            self.meetings.append(Meeting(self._index_of(a, b), span, known, new))
+
+    def _index_of(self, a: Variable, b: Variable) -> str:
+        """The index that a person would name: one of the two, else the first of the class."""
+        root = self.root(a)
+        of_class = (v for v in self.parents if self.root(v) == root)
+        return next((v[1] for v in (a, b, *of_class) if v[0] == "index"), a[1])
 
     def is_fixed(self, variable: Variable) -> bool:
         """True where some place gives the variable's class a value or a name can stand for it."""
