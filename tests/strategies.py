@@ -8,7 +8,7 @@ an odd offset, so that nothing happens to sit on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -60,6 +60,8 @@ class Case:
     """Inputs and params."""
     params: list[str] = field(default_factory=list)
     values: list[Known] = field(default_factory=list)
+    finished: list[int] = field(default_factory=list)
+    """For each value, how many statements there are once it is written."""
     seed: int = 0
 
     @property
@@ -70,6 +72,9 @@ class Case:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
         return f"{self.text}# {sizes}; seed {self.seed}"
+
+    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
+        printer.text(repr(self))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Values for inputs and params: distinct, between 0.05 and 1.5 in magnitude."""
@@ -93,22 +98,37 @@ class Case:
         """The same program with the objective Σ u·T over all of its values: a random cotangent."""
         taken = [known for known in self.values if known.member is None]
         weights = [Known(f"u{n}", known.axes, known.indices) for n, known in enumerate(taken)]
-        declarations = [f"input {_access(w.name, w.indices)}" for w in weights]
-        statements = [
+        lines = [
             f"dot += {_access(w.name, w.indices)}*{_access(known.name, known.indices)}"
             for w, known in zip(weights, taken, strict=True)
         ]
-        return Case(
-            [*self.declarations, *declarations],
-            [*self.statements, "dot = 0", *statements],
-            [],
-            "dot",
-            self.indices,
-            self.sizes,
-            [*self.given, *weights],
-            self.params,
-            [*self.values, Known("dot", ())],
-            self.seed,
+        return replace(
+            self._with_inputs(weights),
+            statements=[*self.statements, "dot = 0", *lines],
+            reports=[],
+            objective="dot",
+        )
+
+    def nudged(self) -> Case:
+        """The same program with an input `eT` added to each value T once it is written."""
+        taken = [
+            (known, end)
+            for known, end in zip(self.values, self.finished, strict=True)
+            if known.member is None
+        ]
+        statements = list(self.statements)
+        for known, end in reversed(taken):
+            nudge = _access(f"e{known.name}", known.indices)
+            statements.insert(end, f"{_access(known.name, known.indices)} += {nudge}")
+        nudges = [Known(f"e{known.name}", known.axes, known.indices) for known, _ in taken]
+        return replace(self._with_inputs(nudges), statements=statements)
+
+    def _with_inputs(self, tensors: Sequence[Known]) -> Case:
+        lines = [f"input {_access(known.name, known.indices)}" for known in tensors]
+        return replace(
+            self,
+            declarations=[*self.declarations, *lines],
+            given=[*self.given, *tensors],
         )
 
 
@@ -176,6 +196,7 @@ class Writer:
         self.draw = draw
         self.case = case
         self.known = list(case.given)
+        self.read_names: set[str] = set()
 
     def pick(self, options: Sequence) -> object:
         return self.draw(st.sampled_from(options))
@@ -219,6 +240,7 @@ class Writer:
         return all(extent.isdigit() or self.over(extent, scope) for extent in known.axes)
 
     def read(self, known: Known, scope: tuple[str, ...], depth: int) -> Expr:
+        self.read_names.add(known.name)
         parts = [self.integer(extent, scope, depth) for extent in known.axes]
         size = known.size if known.member is None else self.case.sizes[known.member]
         free = frozenset().union(*(part.free for part in parts))
@@ -231,7 +253,10 @@ class Writer:
         ]
         if tensors and not self.chance(8):
             fitting = [k for k in tensors if all(self.over(e, scope) for e in k.axes)]
-            return self.read(self.pick(fitting or tensors), scope, depth + 1)
+            options = fitting or tensors
+            unread = [known for known in options if known.name not in self.read_names]
+            chosen = self.pick(unread if unread and not self.chance(3) else options)
+            return self.read(chosen, scope, depth + 1)
         options = [_number(text) for text in ("2", "1", "0", "0.5", "3", "0.1", "1.25")]
         options.append(Expr("c", ATOM, frozenset(), 0.7))
         for name in scope:
@@ -372,6 +397,7 @@ class Writer:
         known = Known(name, self.axes(indices), tuple(indices), member, size)
         self.known.append(known)
         self.case.values.append(known)
+        self.case.finished.append(len(self.case.statements))
 
     def accumulate(self, name: str, left: Sequence[Expr], size: float | None, depth: int) -> float:
         """One accumulation; `size` bounds the tensor before it, None where it has no value."""
@@ -470,15 +496,17 @@ class Writer:
 
     def loss(self) -> None:
         """The objective: what nothing has read yet and what came last, over b or over nothing."""
-        text = "\n".join(self.case.statements)
-        read = [k for k in self.case.values if k.member is None]
-        sinks = [k for k in read if text.count(k.name) <= 3] or read[-1:]
+        values = [k for k in self.case.values if k.member is None]
+        sinks = [k for k in values if k.name not in self.read_names] or values[-1:]
         own = ("b",) if "b" in self.case.indices and self.draw(st.booleans()) else ()
+        if self.draw(st.booleans()):
+            given = [k for k in self.case.given if k.member is None]
+            sinks += [k for k in given if k.name not in self.read_names][-1:]
         terms = [self.total(known, own) for known in sinks[-4:]]
         terms = terms or [self.expression(own, 2)]
         value = Expr(" + ".join(_put(e, PRODUCT) for e in terms), SUM, _free(terms), 9)
         self.statement("loss", "=", value, self.bare(own))
-        self.case.values.append(Known("loss", self.axes(own), own))
+        self.add("loss", own, 9)
 
     def total(self, known: Known, own: tuple[str, ...]) -> Expr:
         scale = "" if known.size <= LARGEST else f"{4 / known.size:.4f}*"
