@@ -127,7 +127,7 @@ class _Differentiation:
 
     def run(self) -> Program:
         program = self.program
-        backward = [self.seed()] if self.target in {*self.active, *self.asked} else []
+        backward = [self.seed()]
         for statement in reversed(list(statements_of(program.statements))):
             if statement.target in self.active and statement.target in self.reaching:
                 backward += self.adjoint(statement)

@@ -8,13 +8,14 @@ Before:
 After:
 
     for b,ŷ: s.grad[b,ŷ] += loss.grad[b]*(P[b,ŷ] - [ŷ = label[b]])
-    for j:   C.grad[j]   += h.grad[j]*2*y[j]
+    for j:   C.grad[j]   += 2*h.grad[j]*y[j]
 
 Only cotangents' statements change: what a person wrote stays as written.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from einbatch.ir.build import ONE, ZERO
@@ -74,9 +75,23 @@ def _product(node: Apply, arguments: tuple[Expression, ...]) -> Expression:
                 factors += _factors(argument)
     if ZERO in factors:
         return ZERO
-    whole = tuple(factor for factor in factors if factor != ONE)
+    whole = _numbers_first(tuple(factor for factor in factors if factor != ONE))
     result = ONE if not whole else whole[0] if len(whole) == 1 else replace(node, arguments=whole)
     return Apply("neg", (result,), node.span) if negative else result
+
+
+def _numbers_first(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    """`1/B*g*2*x` as `2/B*g*x`: the numbers, multiplied, stand in front."""
+    numbers = [factor.value for factor in factors if isinstance(factor, Number)]
+    others = tuple(factor for factor in factors if not isinstance(factor, Number))
+    number = Number(math.prod(numbers))
+    if number == ONE or not math.isfinite(number.value):
+        return others if number == ONE else factors
+    match others:
+        case (Apply(primitive="div", arguments=(Number(value=1), below)) as first, *rest):
+            return (replace(first, arguments=(number, below)), *rest)
+        case _:
+            return (number, *others)
 
 
 def _factors(factor: Expression) -> tuple[Expression, ...]:
@@ -125,7 +140,9 @@ def _signed(statement: Statement) -> Statement:
 def _turned(value: Expression) -> Expression | None:
     """The value with its one difference the other way round: `g*(a - b)` as `g*(b - a)`."""
     match value:
-        case Apply(primitive="mul", arguments=(*others, Apply("add", (a, Apply("neg", (b,)))) as d)):
+        case Apply(
+            primitive="mul", arguments=(*others, Apply("add", (a, Apply("neg", (b,)))) as d)
+        ):
             turned = replace(d, arguments=(b, Apply("neg", (a,), d.span)))
             return replace(value, arguments=(*others, turned))
         case Apply(primitive="add", arguments=(a, Apply(primitive="neg", arguments=(b,)))):
@@ -135,6 +152,4 @@ def _turned(value: Expression) -> Expression | None:
 
 
 def _adds_nothing(step: Step) -> bool:
-    return (
-        isinstance(step, Statement) and step.operator in ("+=", "-=") and step.value == ZERO
-    )
+    return isinstance(step, Statement) and step.operator in ("+=", "-=") and step.value == ZERO
