@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TypeGuard
 
 from einbatch.ir.build import ONE, ZERO
 from einbatch.ir.program import Apply, Expression, Number, Program, Reduce, Statement, Step
@@ -82,8 +83,8 @@ def _product(node: Apply, arguments: tuple[Expression, ...]) -> Expression:
 
 def _numbers_first(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
     """`1/B*g*2*x` as `2/B*g*x`: the numbers, multiplied, stand in front."""
-    numbers = [factor.value for factor in factors if isinstance(factor, Number)]
-    others = tuple(factor for factor in factors if not isinstance(factor, Number))
+    numbers = [factor.value for factor in factors if _is_plain(factor)]
+    others = tuple(factor for factor in factors if not _is_plain(factor))
     number = Number(math.prod(numbers))
     if number == ONE or not math.isfinite(number.value):
         return others if number == ONE else factors
@@ -92,6 +93,11 @@ def _numbers_first(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
             return (replace(first, arguments=(number, below)), *rest)
         case _:
             return (number, *others)
+
+
+def _is_plain(factor: Expression) -> TypeGuard[Number]:
+    """True for a number that is written in digits; `pi` and `inf` keep their names."""
+    return isinstance(factor, Number) and factor.value not in (math.pi, math.inf)
 
 
 def _factors(factor: Expression) -> tuple[Expression, ...]:
