@@ -1,0 +1,68 @@
+"""The examples of README and of the language reference run, and say what they show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import einbatch as eb
+
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "grammar" / "README.md")
+FENCE = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for name, text in FENCE.findall(page.read_text("utf-8")) if name == language]
+
+
+def numbered(language: str) -> list[object]:
+    return [
+        pytest.param(text, id=f"{page.parent.name}-{number}")
+        for page in PAGES
+        for number, text in enumerate(blocks(page, language))
+    ]
+
+
+@pytest.mark.parametrize("text", numbered("ein"))
+def test_program_is_right(text: str) -> None:
+    model = eb.parse(text)
+    if model.program.objective is not None:
+        assert eb.parse(str(model.backward))
+
+
+@pytest.mark.parametrize("text", numbered("python"))
+def test_python_runs(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102 - our own README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_derived_statements_are_derived(page: Path) -> None:
+    """Each `ein-derived` block is part of what the `ein` block before it derives."""
+    program = ""
+    for language, text in FENCE.findall(page.read_text("utf-8")):
+        if language == "ein":
+            program = text
+        elif language == "ein-derived":
+            assert text in str(eb.parse(program).backward)
+
+
+def test_error_of_the_readme_is_the_real_one() -> None:
+    with pytest.raises(eb.EinbatchError) as caught:
+        eb.parse("index i < 3\ninput x[i] = [1, 2]\n", name="bad.ein")
+    shown = next(text for text in blocks_indented(PAGES[0]) if text.startswith("error["))
+    assert str(caught.value) == shown
+
+
+def blocks_indented(page: Path) -> list[str]:
+    """Blocks of `text` inside a list, without their indentation."""
+    found = re.findall(r"^  ```text\n(.*?)^  ```$", page.read_text("utf-8"), re.M | re.S)
+    return ["\n".join(line[2:] for line in text.rstrip("\n").split("\n")) for text in found]
+
+
+def test_there_are_examples() -> None:
+    count = sum(len(blocks(page, language)) for page in PAGES for language in ("ein", "python"))
+    assert count >= 12
