@@ -1,0 +1,53 @@
+"""An Einstein-notation tensor language for minibatch learning, and its interpreter.
+
+    import einbatch as eb
+    model = eb.load("mlp.ein")
+    params = model.init(seed=0)
+    loss, grads = model.value_and_grad(params, x=x, t=t)
+
+Names are looked up when they are first used: to import einbatch imports nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from einbatch.data import load_params, save
+    from einbatch.diagnostics import EinbatchError
+    from einbatch.model.function import Function, function
+    from einbatch.model.interpreter import Model
+    from einbatch.model.load import load, parse
+
+__all__ = [
+    "EinbatchError",
+    "Function",
+    "Model",
+    "function",
+    "load",
+    "load_params",
+    "parse",
+    "save",
+]
+
+_HOMES = {
+    "EinbatchError": "einbatch.diagnostics",
+    "Function": "einbatch.model.function",
+    "Model": "einbatch.model.interpreter",
+    "function": "einbatch.model.function",
+    "load": "einbatch.model.load",
+    "load_params": "einbatch.data",
+    "parse": "einbatch.model.load",
+    "save": "einbatch.data",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'einbatch' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""Text → … → result: every stage kept and inspectable."""

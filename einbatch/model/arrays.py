@@ -1,0 +1,164 @@
+"""Arrays from the caller: checked, converted, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from einbatch.diagnostics import EinbatchError, fail
+from einbatch.ir import Program, Tensor
+from einbatch.ir.program import Dtype
+from einbatch.syntax.spelling import key_of
+
+# Any: the dtype is the caller's, until it is checked.
+Array: TypeAlias = NDArray[Any]
+
+KINDS = {
+    "c": "complex numbers",
+    "U": "text",
+    "S": "text",
+    "O": "Python objects",
+    "M": "dates",
+    "m": "time differences",
+    "V": "records",
+}
+
+
+def merge_names(*mappings: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
+    """All arrays under the NFKC forms of their names; E0615 where one is given twice."""
+    found: dict[str, ArrayLike] = {}
+    for mapping in mappings:
+        for name, value in (mapping or {}).items():
+            key = key_of(name)
+            if key in found:
+                raise fail(
+                    "E0615",
+                    f"`{key}` is given twice",
+                    help="names are compared in their NFKC form; give each tensor one array",
+                )
+            found[key] = value
+    return found
+
+
+def check_names(
+    given: Iterable[str], known: Iterable[str], kind: str, others: Iterable[str] = ()
+) -> None:
+    """E0614 for a name that is none of the program's inputs (or params), with the nearest."""
+    names = list(known)
+    for name in given:
+        if name in names:
+            continue
+        near = get_close_matches(name, names, 1, cutoff=0.5)
+        hint = f"it has {', '.join(f'`{item}`' for item in names)}" if names else "it has none"
+        if name in others:
+            hint = f"`{name}` is no {kind}: the program computes it, or it is of another kind"
+        raise fail(
+            "E0614",
+            f"the program has no {kind} `{name}`",
+            help=f"did you mean `{near[0]}`?" if near else hint,
+        )
+
+
+def missing(tensor: Tensor) -> EinbatchError:
+    """The error for an input or a param without an array."""
+    if tensor.kind == "input":
+        give = f"give it: `--data {tensor.name}=FILE`, or `{_keyword(tensor.name)}` from Python"
+    else:
+        give = f"give it beside the others; `init(seed)` makes all {tensor.kind}s"
+    return fail(
+        "E0613",
+        f"{tensor.kind} `{tensor.name}` is not bound",
+        (tensor.span, "declared here"),
+        help=give,
+    )
+
+
+def _keyword(name: str) -> str:
+    return f"{name}=…" if name.isidentifier() else f'data={{"{name}": …}}'
+
+
+def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype) -> Array:
+    """An array of the tensor's dtype, C-contiguous; the caller's own where that fits already.
+
+    Integers become int64, everything else `dtype`. E0616 where the elements are no
+    numbers, E0617 where an integer is needed and an element is none.
+    """
+    array = as_numbers(tensor, value)
+    if not tensor.integer:
+        with np.errstate(all="ignore"):
+            return np.asarray(array, dtype=dtype, order="C")
+    if array.dtype.kind == "f":
+        _check_integral(tensor, array)
+    if array.dtype == np.uint64:
+        array = np.minimum(array, np.uint64(2**63 - 1))
+    return np.asarray(array, dtype=np.int64, order="C")
+
+
+def as_numbers(tensor: Tensor, value: ArrayLike) -> Array:
+    """An array-like as an array of integers, floats or truth values; E0616 if it is none."""
+    try:
+        array: Array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        reason = str(error).split("\n")[0].split(". ")[0]
+        raise _no_numbers(tensor, f"no array: {reason}") from None
+    if array.dtype.kind in KINDS or array.dtype.kind not in "biuf":
+        raise _no_numbers(tensor, KINDS.get(array.dtype.kind, f"values of type {array.dtype}"))
+    return array
+
+
+def _no_numbers(tensor: Tensor, what: str) -> EinbatchError:
+    return fail(
+        "E0616",
+        f"`{tensor.name}` is bound to {what}",
+        (tensor.span, "declared here"),
+        help="bind an array of integers, floats or truth values, the same length in every row",
+    )
+
+
+def _check_integral(tensor: Tensor, array: Array) -> None:
+    wrong = ~(np.isfinite(array) & (np.floor(array) == array) & (np.abs(array) < 2.0**63))
+    if wrong.any():
+        place = _first(wrong)
+        raise fail(
+            "E0617",
+            f"`{_element(tensor, place)}` is {array[place]}, and an integer is needed",
+            (tensor.span, f"declared `in {tensor.member}` here" if tensor.member else "used here"),
+            help="round the values to integers first",
+        )
+
+
+def check_members(
+    program: Program, tensor: Tensor, array: Array, extents: Mapping[str, int]
+) -> None:
+    """E0618 where an element of `input t[b] in ŷ` is not in 0 … |ŷ|−1."""
+    if tensor.member is None:
+        return
+    extent = extents[tensor.member]
+    if array.size == 0 or (int(array.min()) >= 0 and int(array.max()) < extent):
+        return
+    wrong = (array < 0) | (array >= extent)
+    place = _first(wrong)
+    index = program.index(tensor.member)
+    raise fail(
+        "E0618",
+        f"`{_element(tensor, place)}` is {array[place]}, outside 0 … {extent - 1}",
+        (tensor.span, f"declared `in {tensor.member}` here"),
+        *([(index.span, f"`{index.name}` has the extent {extent}")] if index.declared else []),
+        help=f"{_count(int(wrong.sum()))} outside; number the classes from 0",
+    )
+
+
+def _count(number: int) -> str:
+    return "1 element is" if number == 1 else f"{number} elements are"
+
+
+def _first(wrong: Array) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+
+
+def _element(tensor: Tensor, place: tuple[int, ...]) -> str:
+    return tensor.name + (f"[{','.join(map(str, place))}]" if place else "")

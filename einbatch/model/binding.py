@@ -1,0 +1,74 @@
+"""A program meets its data: every input, param and state, and every extent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from numpy.typing import ArrayLike
+
+from einbatch.diagnostics import Diagnostic, EinbatchError
+from einbatch.elaborate import bind_extents
+from einbatch.ir import Program, Tensor
+from einbatch.ir.program import Dtype
+from einbatch.model.arrays import Array, check_members, convert, missing
+from einbatch.model.initial import initial_array
+
+Load = Callable[[Tensor], ArrayLike]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Converted arrays by name, and the integer of every index and named extent."""
+
+    arrays: dict[str, Array]
+    extents: dict[str, int]
+
+
+def bind(
+    program: Program, given: Mapping[str, ArrayLike], dtype: Dtype, load: Load | None = None
+) -> Bound:
+    """The arrays that a program needs, out of those given; what it does not need is left.
+
+    An input that is not given comes from its literal, or by `load` from its source.
+    Raises EinbatchError with everything that is missing or unfit.
+    """
+    errors: list[Diagnostic] = []
+    arrays: dict[str, Array] = {}
+    literals: list[Tensor] = []
+
+    def attempt(action: Callable[[], T]) -> T | None:
+        try:
+            return action()
+        except EinbatchError as error:
+            errors.extend(error.diagnostics)
+            return None
+
+    def array_of(tensor: Tensor) -> Array:
+        if tensor.name in given:
+            return convert(tensor, given[tensor.name], dtype)
+        if tensor.source is None or load is None:
+            raise missing(tensor)
+        return convert(tensor, load(tensor), dtype)
+
+    for tensor in program.tensors:
+        if tensor.kind == "value":
+            continue
+        if tensor.kind == "input" and tensor.initial is not None and tensor.name not in given:
+            literals.append(tensor)
+            continue
+        array = attempt(lambda tensor=tensor: array_of(tensor))
+        if array is not None:
+            arrays[tensor.name] = array
+    if errors:
+        raise EinbatchError(errors)
+    extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
+    for tensor in literals:
+        arrays[tensor.name] = initial_array(program, tensor, extents, 0, dtype)
+    for tensor in program.of_kind("input"):
+        attempt(lambda tensor=tensor: check_members(program, tensor, arrays[tensor.name], extents))
+    if errors:
+        raise EinbatchError(errors)
+    return Bound(arrays, extents)

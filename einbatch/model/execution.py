@@ -1,0 +1,165 @@
+"""Programs run on a backend; plans are kept for the next call of the same extents."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Protocol, cast
+
+import numpy as np
+
+from einbatch.backends import BACKENDS as PLANNED
+from einbatch.backends import backend as load_backend
+from einbatch.diagnostics import EinbatchError, fail
+from einbatch.elaborate import erase_statement
+from einbatch.ir import Program, Statement
+from einbatch.ir.program import Dtype
+from einbatch.loops import run as run_loops
+from einbatch.model.arrays import Array
+from einbatch.model.restrict import restrict
+from einbatch.plan import Plan, check_tensors, plan
+from einbatch.syntax import unparse
+
+LOOPS = "loops"
+MOST_PLANS = 64
+"""The plans that one model keeps; the one that was used longest ago goes first."""
+
+
+class Runner(Protocol):
+    """A plan, loaded by a backend."""
+
+    @property
+    def plan(self) -> Plan: ...
+    def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]: ...
+    def bind(self, params_and_states: Mapping[str, Array]) -> Callable[..., tuple[object, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A plan, the module that a backend wrote of it, and that module loaded."""
+
+    plan: Plan
+    source: str
+    runner: Runner
+
+
+class Execution:
+    """A backend and a precision, and the plans made so far."""
+
+    def __init__(self, backend: str, dtype: Dtype) -> None:
+        if backend != LOOPS and backend not in PLANNED:
+            names = [*PLANNED, LOOPS]
+            near = get_close_matches(backend, names, 1)
+            raise fail(
+                "E0804",
+                f"there is no backend `{backend}`",
+                help=f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}",
+            )
+        self.backend = backend
+        self.dtype: Dtype = dtype
+        self._plans: OrderedDict[object, tuple[Program, Emitted]] = OrderedDict()
+
+    @property
+    def is_planned(self) -> bool:
+        """False for the loop nest, which runs programs as they are."""
+        return self.backend != LOOPS
+
+    def run(
+        self,
+        program: Program,
+        arrays: Mapping[str, Array],
+        extents: Mapping[str, int],
+        outputs: Iterable[str],
+        *,
+        updates: bool = False,
+    ) -> dict[str, Array]:
+        """The tensors `outputs`, as arrays of the caller's own.
+
+        `arrays` holds converted inputs, params and states. With `updates`, the update
+        statements run too, and params and states among the outputs are the new ones.
+        """
+        names = tuple(dict.fromkeys(outputs))
+        if self.is_planned:
+            return dict(self.emitted(program, extents, names, updates=updates).runner.run(arrays))
+        part = restrict(program, names, updates=updates)
+        refuse_large(part, extents, self.dtype)
+        known = {tensor.name for tensor in part.tensors}
+        given = {name: array for name, array in arrays.items() if name in known}
+        values = run_loops(part, given, extents, updates=updates, dtype=self.dtype)
+        return {name: cast(Array, values[name]) for name in names}
+
+    def emitted(
+        self,
+        program: Program,
+        extents: Mapping[str, int],
+        outputs: tuple[str, ...],
+        *,
+        updates: bool = False,
+    ) -> Emitted:
+        """The plan of a program for these extents, emitted and loaded; kept for the next call."""
+        key = (id(program), tuple(sorted(extents.items())), outputs, updates)
+        if key not in self._plans:
+            made = emit(program, extents, outputs, self.backend, self.dtype, updates=updates)
+            self._plans[key] = (program, made)  # the program too: its id stays its own
+            if len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self._plans[key][1]
+
+
+def emit(
+    program: Program,
+    extents: Mapping[str, int],
+    outputs: tuple[str, ...],
+    backend: str,
+    dtype: Dtype,
+    *,
+    updates: bool = False,
+) -> Emitted:
+    """A program planned and written as a backend's module."""
+
+    def describe(statement: Statement) -> str:
+        return unparse(erase_statement(program, statement))
+
+    made = plan(
+        program,
+        extents,
+        dtype=dtype,
+        outputs=outputs,
+        updates=updates,
+        describe_statement=describe,
+    )
+    module = load_backend(backend)
+    source = cast(str, module.emit(made))
+    return Emitted(made, source, cast(Runner, module.load(source, made)))
+
+
+def refuse_large(program: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
+    """E0701 for tensors beyond the memory allowance, before anything is allocated."""
+    findings = check_tensors(program, extents, dtype)
+    if findings:
+        raise EinbatchError(findings)
+
+
+def mean_of(value: object) -> float:
+    """The objective's value: itself, or its mean over the batch."""
+    return float(np.mean(np.asarray(value, dtype=np.float64)))
+
+
+def resolve_dtype(dtype: str | None, program: Program) -> Dtype:
+    """The argument, else the `dtype` line, else float32."""
+    if dtype is None:
+        return program.dtype or "float32"
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name == "float32" or name == "float64":
+        return name
+    raise fail(
+        "E0805",
+        f"there is no dtype `{name}`",
+        help="a program computes in `float32` or in `float64`",
+    )

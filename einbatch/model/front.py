@@ -1,0 +1,85 @@
+"""Text → tree → program → program with updates. Imports no numpy: `check` needs no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from einbatch.diagnostics import Source
+from einbatch.elaborate import elaborate
+from einbatch.ir import Program, reads, statements_of
+from einbatch.syntax import nodes as n
+from einbatch.syntax import parse
+from einbatch.train.optimizers import inline_optimizer
+from einbatch.train.updates import STEP, Training, declare_step, without_claims
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A program that has been read.
+
+    `program` holds all that was typed, hand-written cotangents included; `forward`
+    the forward statements, the objective and the reports. `training` has the
+    optimizer's updates inlined, and no hand-written cotangents.
+    """
+
+    source: Source
+    tree: n.Tree
+    constants: tuple[tuple[str, int | float], ...]
+    program: Program
+    forward: Program
+    training: Training
+
+    def train_with(self, optimizer: str | None, settings: Mapping[str, float]) -> Training:
+        """The training by another optimizer, or with other settings."""
+        return _training(self.tree, self.program, dict(self.constants), optimizer, settings)
+
+
+def read_program(
+    source: Source,
+    constants: Mapping[str, int | float] | None = None,
+    *,
+    implicit_inputs: bool = False,
+) -> Front:
+    """A text, read and checked; EinbatchError with everything that is wrong.
+
+    `constants` override `let`s. With `implicit_inputs`, tensors that are read and
+    neither written nor declared are inputs.
+    """
+    tree = parse(source)
+    given = dict(constants or {})
+    program = elaborate(declare_step(tree), set=given, implicit_inputs=implicit_inputs)
+    if implicit_inputs:
+        training = Training(program, None)
+    else:
+        training = _training(tree, program, given, None, {})
+    return Front(source, tree, tuple(given.items()), program, _forward(program), training)
+
+
+def _training(
+    tree: n.Tree,
+    program: Program,
+    constants: Mapping[str, int | float],
+    optimizer: str | None,
+    settings: Mapping[str, float],
+) -> Training:
+    honest = without_claims(tree, program.cotangent)
+    inlined = inline_optimizer(honest, program, optimizer, settings)
+    counted = declare_step(inlined)
+    step = None if counted is inlined else STEP
+    return Training(elaborate(counted, set=constants), step)
+
+
+def _forward(program: Program) -> Program:
+    """The program without updates and `train` line, and without what only they know."""
+    steps = (*program.statements, *program.reports)
+    known = {statement.target for statement in statements_of(steps)}
+    for statement in statements_of(steps):
+        for expression in (*statement.subscripts, statement.value):
+            known |= {read.tensor for read in reads(expression)}
+    kept = tuple(
+        tensor
+        for tensor in program.tensors
+        if tensor.name in known or (tensor.kind in ("input", "param") and tensor.name != STEP)
+    )
+    return replace(program, tensors=kept, updates=(), train=None)

@@ -1,0 +1,303 @@
+"""A program from Python: what `import einbatch` hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from numpy.typing import ArrayLike
+
+from einbatch.autodiff import differentiate
+from einbatch.data import load_source
+from einbatch.diagnostics import Diagnostic
+from einbatch.elaborate import bind_extents, erase, find_warnings
+from einbatch.ir import Program, Tensor, statements_of
+from einbatch.ir.program import Dtype
+from einbatch.model.arrays import Array, check_names, merge_names
+from einbatch.model.binding import bind
+from einbatch.model.execution import Execution, mean_of, resolve_dtype
+from einbatch.model.fitting import Result, fit
+from einbatch.model.front import Front
+from einbatch.model.initial import initial_array
+from einbatch.model.restrict import restrict
+from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
+from einbatch.plan import allowance
+from einbatch.syntax import unparse
+from einbatch.train.loop import Progress
+from einbatch.train.optimizers import SETTINGS
+from einbatch.train.updates import STEP
+
+Inputs = Mapping[str, ArrayLike]
+State = Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derived program; `str()` is its text."""
+
+    program: Program
+
+    def __str__(self) -> str:
+        return unparse(erase(self.program))
+
+
+class Model:
+    """A program, ready to run.
+
+    `program` is the checked program, `tree` its tree, `warnings` what is probably
+    not meant. Arrays are of `dtype`; inputs declared `in` are int64. Whatever is
+    wrong raises EinbatchError.
+    """
+
+    def __init__(
+        self,
+        front: Front,
+        *,
+        dtype: str | None = None,
+        backend: str = "numpy",
+        folder: Path | None = None,
+    ) -> None:
+        self.front = front
+        self.program = front.program
+        self.tree = front.tree
+        self.folder = folder
+        self.dtype: Dtype = resolve_dtype(dtype, front.program)
+        self.backend = backend
+        self.execution = Execution(backend, self.dtype)
+        self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
+        self._loaded: dict[str, Array] = {}
+
+    @cached_property
+    def warnings(self) -> list[Diagnostic]:
+        """What is right, and probably not meant."""
+        return find_warnings(self.program)
+
+    @cached_property
+    def backward(self) -> Derived:
+        """The derived program: forward, seed, backward. `print` shows its text."""
+        return self.derive()
+
+    def derive(self, wrt: Collection[str] = (), *, raw: bool = False) -> Derived:
+        """The derived program, with cotangents of the inputs `wrt`; `raw` before simplification."""
+        return Derived(self._differentiated(tuple(merge_names(dict.fromkeys(wrt, 0))), raw))
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs that a caller gives."""
+        counter = self.front.training.step
+        return tuple(t for t in self.program.of_kind("input") if t.name != counter)
+
+    @property
+    def params(self) -> tuple[Tensor, ...]:
+        """The trained tensors."""
+        return self.program.of_kind("param")
+
+    def init(
+        self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
+    ) -> dict[str, Array]:
+        """The params at their start: each a fresh array, drawn by `seed` and its name alone.
+
+        Inputs are needed only where they alone fix a param's extents.
+        """
+        given = self._inputs(data, inputs)
+        names = tuple(tensor.name for tensor in self.params)
+        part = self._part(self.front.forward, names)
+        extents = bind_extents(part, input_shapes(part, given, self.load_input))
+        return {
+            tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
+            for tensor in self.params
+        }
+
+    def forward(
+        self,
+        params: Inputs | None = None,
+        data: Inputs | None = None,
+        *,
+        outputs: Collection[str] | None = None,
+        **inputs: ArrayLike,
+    ) -> dict[str, Array]:
+        """Every named tensor and report, or only `outputs`, with the inputs that these need."""
+        program = self.front.forward
+        names = [tensor.name for tensor in program.tensors]
+        chosen = tuple(names if outputs is None else merge_names(dict.fromkeys(outputs, 0)))
+        check_names(chosen, names, "tensor")
+        return self._values(program, chosen, self._params(params), self._inputs(data, inputs))
+
+    def cotangents(
+        self,
+        params: Inputs | None = None,
+        data: Inputs | None = None,
+        *,
+        wrt: Collection[str] = (),
+        **inputs: ArrayLike,
+    ) -> dict[str, Array]:
+        """Every `T.grad` that the derived program computes, by the batch convention."""
+        derived = self._differentiated(tuple(wrt), False)
+        suffix = self.program.cotangent
+        targets = {s.target: None for s in statements_of(derived.statements)}
+        names = tuple(name for name in targets if name.endswith(suffix))
+        return self._values(derived, names, self._params(params), self._inputs(data, inputs))
+
+    def value_and_grad(
+        self,
+        params: Inputs | None = None,
+        data: Inputs | None = None,
+        *,
+        wrt: Collection[str] = (),
+        **inputs: ArrayLike,
+    ) -> tuple[float, dict[str, Array]]:
+        """The objective (the mean loss, or the scalar), and the cotangent of each param.
+
+        `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
+        the mean, by the batch convention; a param's is the derivative.
+        """
+        asked = tuple(merge_names(dict.fromkeys(wrt, 0)))
+        derived = self._differentiated(asked, False)
+        assert self.program.objective is not None
+        objective, suffix = self.program.objective.tensor, self.program.cotangent
+        names = tuple(dict.fromkeys((*(tensor.name for tensor in self.params), *asked)))
+        outputs = (objective, *(name + suffix for name in names))
+        values = self._values(derived, outputs, self._params(params), self._inputs(data, inputs))
+        return mean_of(values[objective]), {name: values[name + suffix] for name in names}
+
+    def step(
+        self,
+        params: Inputs,
+        state: State | None = None,
+        data: Inputs | None = None,
+        **inputs: ArrayLike,
+    ) -> tuple[dict[str, Array], dict[str, Array | int]]:
+        """One update, by the `train` line or the update statements: new params, new state.
+
+        `state` is None at the start, then what the last call gave.
+        """
+        given = self._inputs(data, inputs)
+        updating = self._updating
+        folded = None if state is None else merge_names(state)
+        kept, count = starting_values(
+            updating, self._params(params), folded, given, 0, self.load_input
+        )
+        whole = {**given, **updating.counted(count + 1), **kept}
+        bound = bind(updating.program, whole, self.dtype, self.load_input)
+        names = (*updating.params, *updating.states)
+        values = self.execution.run(
+            updating.program, bound.arrays, bound.extents, names, updates=True
+        )
+        states: dict[str, Array | int] = {STEP: count + 1}
+        states |= {name: values[name] for name in updating.states}
+        return {name: values[name] for name in updating.params}, states
+
+    def trainer(
+        self,
+        params: Inputs | None = None,
+        seed: int = 0,
+        *,
+        state: State | None = None,
+        optimizer: str | None = None,
+        **settings: float,
+    ) -> Trainer:
+        """The fast way to train: `trainer.step(x=…, t=…)` gives the objective.
+
+        `trainer.params` are the params as they are then. `optimizer` and its settings
+        override the `train` line.
+        """
+        updating = self._updating_with(optimizer, settings)
+        return Trainer(updating, params, state, seed, self.load_input)
+
+    def fit(
+        self,
+        data: Inputs | None = None,
+        *,
+        params: Inputs | None = None,
+        state: State | None = None,
+        epochs: int | None = None,
+        batch: int | None = None,
+        holdout: float | None = None,
+        seed: int | None = None,
+        optimizer: str | None = None,
+        progress: Progress | None = None,
+        **inputs: ArrayLike,
+    ) -> Result:
+        """Trains on arrays, or on the file's own sources, as the `train` line says.
+
+        Every option and setting of the line can be given here too (`epochs=5`,
+        `lr=0.1`); an input of the same name goes into `data`.
+        """
+        declared = {tensor.name for tensor in self.inputs}
+        folded = merge_names(inputs)
+        settings = {k: v for k, v in folded.items() if k not in declared and k in SETTINGS}
+        arrays = {name: value for name, value in folded.items() if name not in settings}
+        given = self._inputs(data, arrays)
+        overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
+        numbers = {name: float(cast(float, value)) for name, value in settings.items()}
+        updating = self._updating_with(optimizer, numbers)
+        return fit(updating, given, params, state, overrides, self.load_input, progress)
+
+    @cached_property
+    def _updating(self) -> Updating:
+        return Updating(self.front.training, self.execution)
+
+    def _updating_with(self, optimizer: str | None, settings: Mapping[str, float]) -> Updating:
+        if optimizer is None and not settings:
+            return self._updating
+        return Updating(self.front.train_with(optimizer, settings), self.execution)
+
+    def _differentiated(self, wrt: tuple[str, ...], raw: bool) -> Program:
+        key = (wrt, raw)
+        if key not in self._derived:
+            self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)
+        return self._derived[key]
+
+    def _part(self, program: Program, names: tuple[str, ...]) -> Program:
+        key = (id(program), names)
+        if key not in self._parts:
+            self._parts[key] = (program, restrict(program, names))
+        return self._parts[key][1]
+
+    def _values(
+        self, program: Program, names: tuple[str, ...], params: Inputs, inputs: Inputs
+    ) -> dict[str, Array]:
+        part = self._part(program, names)
+        bound = bind(part, {**inputs, **self._states(part), **params}, self.dtype, self.load_input)
+        computed = tuple(name for name in names if part.tensor(name).kind == "value")
+        values = self.execution.run(part, bound.arrays, bound.extents, computed)
+        return {
+            name: values[name] if name in values else bound.arrays[name].copy() for name in names
+        }
+
+    def _states(self, part: Program) -> dict[str, Array]:
+        """States that forward statements read: at their start, outside training."""
+        states = part.of_kind("state")
+        if not states:
+            return {}
+        extents = bind_extents(part, {})
+        return {t.name: initial_array(part, t, extents, 0, self.dtype) for t in states}
+
+    def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
+        given = merge_names(data, inputs)
+        names = [tensor.name for tensor in self.program.tensors]
+        check_names(given, [tensor.name for tensor in self.inputs], "input", names)
+        return given
+
+    def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
+        given = merge_names(params)
+        names = [tensor.name for tensor in self.program.tensors]
+        check_names(given, [tensor.name for tensor in self.params], "param", names)
+        return given
+
+    def load_input(self, tensor: Tensor) -> Array:
+        """The array that an input's `from` names; read once."""
+        if tensor.name not in self._loaded:
+            assert tensor.source is not None
+            self._loaded[tensor.name] = load_source(
+                tensor.source,
+                self.folder or Path.cwd(),
+                tensor.name,
+                tensor.span,
+                limit_bytes=allowance(),
+            )
+        return self._loaded[tensor.name]

@@ -1,0 +1,231 @@
+"""Training, the fast way: params and state stay where they are, and are rewritten there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from einbatch.autodiff import differentiate
+from einbatch.diagnostics import EinbatchError, fail
+from einbatch.elaborate import bind_extents
+from einbatch.ir import Program
+from einbatch.model.arrays import (
+    Array,
+    as_numbers,
+    check_names,
+    convert,
+    merge_names,
+    missing,
+)
+from einbatch.model.binding import Bound, Load, bind
+from einbatch.model.execution import Execution, mean_of
+from einbatch.model.initial import initial_array
+from einbatch.model.restrict import restrict
+from einbatch.train.updates import STEP, Training
+
+Advance = Callable[[Mapping[str, Array]], tuple[float, ...]]
+
+
+class Updating:
+    """What one update computes: the objective, the reports, new params and new state."""
+
+    def __init__(self, training: Training, execution: Execution) -> None:
+        program = training.program
+        if program.objective is None:
+            raise fail(
+                "E0801",
+                "the program has no objective, so there is nothing to train for",
+                help="add a line `minimize loss`",
+            )
+        if not training.is_trainable:
+            raise fail(
+                "E0802",
+                "nothing updates the params",
+                (program.objective.span, "to be trained for this"),
+                help="add `train sgd(lr=0.1)`, or update statements after the objective",
+            )
+        self.execution = execution
+        self.counter = training.step
+        self.objective = program.objective.tensor
+        self.reports = tuple(report.target for report in program.reports)
+        self.outputs = (self.objective, *self.reports)
+        derived = differentiate(program, keep=True)
+        self.program = restrict(derived, self.outputs, updates=True)
+        self.source = program
+        self.params = tuple(tensor.name for tensor in program.of_kind("param"))
+        self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+
+    def counted(self, count: int) -> dict[str, Array]:
+        """The input that takes the number of the update, where the updates read it."""
+        if self.counter is None:
+            return {}
+        return {self.counter: np.asarray(count, self.execution.dtype)}
+
+    def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
+        """Objective and reports as numbers, the objective's mean over the batch."""
+        return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+
+
+class Trainer:
+    """Params and state under training. `step` is one update; `params` a copy of what it left."""
+
+    def __init__(
+        self,
+        updating: Updating,
+        params: Mapping[str, ArrayLike] | None,
+        state: Mapping[str, ArrayLike] | None,
+        seed: int,
+        load: Load | None = None,
+    ) -> None:
+        self._updating = updating
+        self._given = None if params is None else merge_names(params)
+        self._state = None if state is None else merge_names(state)
+        self._seed = seed
+        self._load = load
+        self._kept: dict[str, Array] = {}
+        self._count = 0
+        self._advances: dict[tuple[tuple[int, ...], ...], Advance] = {}
+        inputs = updating.program.of_kind("input")
+        self._inputs = tuple(t for t in inputs if t.name != updating.counter)
+        if self._given is not None:
+            check_names(self._given, updating.params, "param")
+
+    @property
+    def kept(self) -> Mapping[str, Array]:
+        """Params and states where they lie; updates rewrite them."""
+        return self._kept
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The params as they are now, as arrays of the caller's own."""
+        self._start({})
+        return {name: self._kept[name].copy() for name in self._updating.params}
+
+    @property
+    def state(self) -> dict[str, Array | int]:
+        """The optimizer's state as it is now, and `step`, the number of updates so far."""
+        self._start({})
+        states = {name: self._kept[name].copy() for name in self._updating.states}
+        return {STEP: self._count, **states}
+
+    def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
+        """One update on a minibatch; the objective before it."""
+        given = merge_names(data, inputs)
+        declared = [t.name for t in self._updating.source.of_kind("input")]
+        check_names(given, [name for name in declared if name != self._updating.counter], "input")
+        return self.advance(self.bind(given).arrays)[0]
+
+    def bind(self, given: Mapping[str, ArrayLike]) -> Bound:
+        """The inputs of an update, checked; the trainer starts with the first ones."""
+        updating = self._updating
+        self._start(given)
+        fixed = {**given, **updating.counted(1), **self._kept}
+        return bind(updating.program, fixed, updating.execution.dtype, self._load)
+
+    def advance(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
+        """One update on arrays that `bind` has checked: the objective, then the reports."""
+        shapes = tuple(arrays[tensor.name].shape for tensor in self._inputs)
+        advance = self._advances.get(shapes)
+        if advance is None:
+            advance = self._advance_on(arrays)
+            self._advances[shapes] = advance
+        self._count += 1
+        return advance(arrays)
+
+    def _advance_on(self, arrays: Mapping[str, Array]) -> Advance:
+        updating, kept = self._updating, self._kept
+        execution, program = updating.execution, updating.program
+        shapes = {t.name: arrays[t.name].shape for t in self._inputs}
+        extents = bind_extents(program, shapes)
+        if execution.is_planned:
+            emitted = execution.emitted(program, extents, updating.outputs, updates=True)
+            names = [operand.name for operand in emitted.plan.inputs]
+            run = emitted.runner.bind(kept)
+
+            def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
+                given = {**arrays, **updating.counted(self._count)}
+                return updating.values(run(*[given[name] for name in names]))
+
+            return planned
+        outputs = (*updating.outputs, *kept)
+
+        def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
+            given = {**arrays, **kept, **updating.counted(self._count)}
+            values = execution.run(program, given, extents, outputs, updates=True)
+            for name, own in kept.items():
+                np.copyto(own, values[name])
+            return updating.values(tuple(values[name] for name in updating.outputs))
+
+        return walked
+
+    def _start(self, given: Mapping[str, ArrayLike]) -> None:
+        """Makes params and state, once what fixes their extents is there."""
+        if self._kept:
+            return
+        self._kept, self._count = starting_values(
+            self._updating, self._given, self._state, given, self._seed, self._load
+        )
+
+
+def starting_values(
+    updating: Updating,
+    params: Mapping[str, ArrayLike] | None,
+    state: Mapping[str, ArrayLike] | None,
+    inputs: Mapping[str, ArrayLike],
+    seed: int,
+    load: Load | None,
+) -> tuple[dict[str, Array], int]:
+    """Copies of params and state, drawn or initial where none are given, and the updates so far."""
+    program, dtype = updating.source, updating.execution.dtype
+    names = (*updating.params, *updating.states)
+    part = restrict(program, names)
+    shapes = input_shapes(part, inputs, load)
+    extents = bind_extents(part, shapes)
+    kept: dict[str, Array] = {}
+    for name in names:
+        tensor = program.tensor(name)
+        given = params if tensor.kind == "param" else state
+        if given is None:
+            kept[name] = initial_array(program, tensor, extents, seed, dtype)
+        elif name in given:
+            kept[name] = convert(tensor, given[name], dtype).copy()
+        else:
+            raise missing(tensor)
+    bind_extents(part, {**shapes, **{name: array.shape for name, array in kept.items()}})
+    return kept, _count_in(state, updating)
+
+
+def _count_in(state: Mapping[str, ArrayLike] | None, updating: Updating) -> int:
+    if state is None:
+        return 0
+    check_names(state, (STEP, *updating.states), "state")
+    try:
+        count = np.asarray(state[STEP])
+        if count.ndim == 0 and count.dtype.kind in "iuf" and count >= 0 and count == int(count):
+            return int(count)
+    except (KeyError, ValueError, OverflowError):
+        pass
+    raise _no_count()
+
+
+def _no_count() -> EinbatchError:
+    return fail(
+        "E0622",
+        f"the state has no `{STEP}`, the number of updates so far",
+        help="give back the state that `step` or `trainer.state` gave, or None to start anew",
+    )
+
+
+def input_shapes(
+    part: Program, inputs: Mapping[str, ArrayLike], load: Load | None
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of a program's inputs, of those that are given or can be loaded."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for tensor in part.of_kind("input"):
+        if tensor.name in inputs:
+            shapes[tensor.name] = as_numbers(tensor, inputs[tensor.name]).shape
+        elif tensor.source is not None and load is not None:
+            shapes[tensor.name] = as_numbers(tensor, load(tensor)).shape
+    return shapes

@@ -1,0 +1,1 @@
+"""Training: optimizers as update statements, and the loop over minibatches."""

@@ -1,0 +1,94 @@
+"""What stands after `minimize`: updates, their `step`, and claims, which are no updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+from einbatch.diagnostics import Span
+from einbatch.elaborate.scope import collect
+from einbatch.elaborate.statements import target_name
+from einbatch.ir import Program, statements_of
+from einbatch.syntax import nodes as n
+
+T = TypeVar("T")
+STEP = "step"
+"""The number of the update, from 1, as update statements read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A program whose updates are all statements of their own.
+
+    `step` is the input that takes the number of the update, None where nothing
+    reads it; whoever runs the updates gives it.
+    """
+
+    program: Program
+    step: str | None
+
+    @property
+    def is_trainable(self) -> bool:
+        """True where an update writes a param or a state."""
+        return any(is_kept(self.program, s.target) for s in statements_of(self.program.updates))
+
+
+def is_kept(program: Program, name: str) -> bool:
+    """True for the tensors that last from one update to the next: params and states."""
+    tensor = program.find_tensor(name)
+    return tensor is not None and tensor.kind in ("param", "state")
+
+
+def declare_step(tree: n.Tree) -> n.Tree:
+    """The tree with `input step`, where updates alone read `step` and nothing declares it."""
+    after = _after_objective(tree)
+    if not _reads_step(tree.statements[after:]) or _reads_step(tree.statements[:after]):
+        return tree
+    if collect(tree).find(STEP) is not None:
+        return tree
+    declaration = n.Input(n.Identifier(STEP, STEP), ())
+    return replace(tree, statements=(declaration, *tree.statements))
+
+
+def without_claims(tree: n.Tree, cotangent: str) -> n.Tree:
+    """The tree without the statements after `minimize` that write a cotangent (`W.grad`)."""
+    after = _after_objective(tree)
+    found = [_without(statement, cotangent) for statement in tree.statements[after:]]
+    kept = [statement for statement in found if statement is not None]
+    return replace(tree, statements=(*tree.statements[:after], *kept))
+
+
+def instances(root: object, kind: type[T]) -> Iterator[T]:
+    """Every node of a kind below `root`, which is a node of the tree or a tuple of them."""
+    waiting = [root]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, kind):
+            yield item
+        if isinstance(item, tuple):
+            waiting.extend(cast("tuple[object, ...]", item))
+        elif is_dataclass(item) and not isinstance(item, (Span, type)):
+            node = cast(Any, item)  # Any: a node of whatever kind
+            waiting.extend(getattr(node, field.name) for field in fields(node))
+
+
+def _after_objective(tree: n.Tree) -> int:
+    places = [k for k, line in enumerate(tree.statements) if isinstance(line, n.Minimize)]
+    return places[0] + 1 if places else len(tree.statements)
+
+
+def _reads_step(statements: tuple[n.Statement, ...]) -> bool:
+    return any(name.identifier.key == STEP for name in instances(statements, n.Name))
+
+
+def _without(statement: n.Statement, cotangent: str) -> n.Statement | None:
+    match statement:
+        case n.Assign(target=target) if target_name(target).key.endswith(cotangent):
+            return None
+        case n.For(body=body):
+            found = [_without(item, cotangent) for item in body]
+            kept = tuple(item for item in found if isinstance(item, (n.For, n.Assign)))
+            return replace(statement, body=kept) if kept else None
+        case _:
+            return statement
