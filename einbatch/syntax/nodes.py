@@ -56,7 +56,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that stands alone: a constant, an extent, an index as a number, a scalar, `inf`, `pi`."""
+    """A name that stands alone: a constant, extent or scalar, an index as a number, `inf`, `pi`."""
 
     identifier: Identifier
     span: Span = field(default=NOWHERE, compare=False, repr=False)

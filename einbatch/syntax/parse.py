@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal, TypedDict, cast
 
 from lark import Lark
 from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer
 
 from einbatch.diagnostics import Source
 from einbatch.syntax.build import Builder
@@ -17,17 +19,29 @@ from einbatch.syntax.scan import Scanner
 from einbatch.syntax.source import check_text
 
 
+class Options(TypedDict):
+    """The options that the parser and the tests of the grammar share."""
+
+    parser: Literal["lalr"]
+    lexer: type[Lexer]
+    start: str
+    keep_all_tokens: bool
+    maybe_placeholders: bool
+
+
+OPTIONS: Options = {
+    "parser": "lalr",
+    "lexer": Scanner,
+    "start": "program",
+    "keep_all_tokens": True,
+    "maybe_placeholders": False,
+}
+"""How lark reads the grammar."""
+
+
 @cache
 def _parser() -> Lark:
-    return Lark(
-        grammar_text(),
-        parser="lalr",
-        lexer=Scanner,
-        start="program",
-        transformer=Builder(),
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-    )
+    return Lark(grammar_text(), transformer=Builder(), **OPTIONS)
 
 
 def _pattern(terminal: str) -> str:
@@ -39,7 +53,8 @@ def parse(source: Source) -> Tree:
     """The tree of a program's text; EinbatchError with the first syntax error if it has one."""
     check_text(source)
     try:
-        statements: tuple[Statement, ...] = _parser().parse(source)  # type: ignore
+        # lark's type tells of a tree of its own, where no transformer is given.
+        statements = cast("tuple[Statement, ...]", _parser().parse(source))  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedToken as error:
         raise syntax_error(error, source) from None
     comments, blank_lines = find_notes(source, _pattern("COMMENT"), _pattern("STRING"))

@@ -16,7 +16,6 @@ from lark.common import LexerConf
 from lark.lexer import BasicLexer, Lexer, LexerState, LexerThread, Token
 
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
-from einbatch.syntax.spelling import unknown_character
 from einbatch.syntax.words import classify, program_indices
 
 NESTING = 200
@@ -47,94 +46,78 @@ class Scanner(Lexer):
 
 def _layout(raw: list[Token], source: Source) -> Iterator[Token]:
     """Raw tokens without comments, with one NEWLINE a statement, and with indentation."""
-    blocks = [Token("NEWLINE", "", 0, end_pos=0)]
-    line: Token | None = blocks[0]
+    blocks = [""]
+    begins = True
     depth = 0
     for token in raw:
         if token.type == "NEWLINE":
-            if depth == 0:
-                if line is None:
-                    yield token
-                line = token
+            if depth == 0 and not begins:
+                yield token
+                begins = True
             continue
         if token.type == "COMMENT":
             continue
-        if token.type == "UNKNOWN":
-            raise unknown_character(_span(token, source))
-        if line is not None:
-            yield from _indentation(line, token, blocks, source)
-            line = None
+        if begins:
+            yield from _indentation(_span(token, source).start, blocks, source)
+            begins = False
         if token.type in OPENERS:
             depth += 1
             if depth > NESTING:
-                raise _too_deep(token, source)
+                raise _too_deep(_span(token, source))
         elif token.type in CLOSERS:
             depth = max(0, depth - 1)
         yield token
     end = len(source.text)
-    if line is None:
+    if not begins:
         yield Token("NEWLINE", "", end, end_pos=end)
     for _ in blocks[1:]:
         yield Token("DEDENT", "", end, end_pos=end)
 
 
-def _indentation(line: Token, first: Token, blocks: list[Token], source: Source) -> Iterator[Token]:
-    """What the indentation of a line's first token opens or closes; `blocks` is kept up to date."""
-    indent = _indent(line, first, source)
-    start = _start(first)
-    opened = _indent_text(blocks[-1])
-    if indent == opened:
+def _indentation(start: int, blocks: list[str], source: Source) -> Iterator[Token]:
+    """What a line that begins at `start` opens or closes; `blocks` holds the open indentations."""
+    line = source.text.rfind("\n", 0, start) + 1
+    indent = source.text[line:start].lstrip("\ufeff")
+    place = Span(source, start - len(indent), start)
+    if len(set(indent)) > 1 or indent.strip(" \t"):
+        raise _mixed(place)
+    if len(indent) > len(blocks[-1]):
+        if not indent.startswith(blocks[-1]):
+            raise _mixed(place)
+        blocks.append(indent)
+        yield Token("INDENT", indent, place.start, end_pos=start)
         return
-    if indent.startswith(opened):
-        if " " in opened + indent and "\t" in opened + indent:
-            raise _mixed(start - len(indent), start, source)
-        blocks.append(Token("NEWLINE", "\n" + indent, start - len(indent), end_pos=start))
-        yield Token("INDENT", indent, start - len(indent), end_pos=start)
-        return
-    while len(blocks) > 1 and len(_indent_text(blocks[-1])) > len(indent):
+    while len(blocks[-1]) > len(indent):
         blocks.pop()
         yield Token("DEDENT", "", start, end_pos=start)
-    if _indent_text(blocks[-1]) != indent:
-        if "\t" in indent or "\t" in _indent_text(blocks[-1]) or "\t" in opened:
-            raise _mixed(start - len(indent), start, source)
+    if len(blocks[-1]) < len(indent):
         raise fail(
             "E0109",
             "this line's indentation is that of no line above",
-            (Span(source, max(0, start - len(indent)), start), "stands here"),
+            (place, "stands here"),
             help="align it with the statement that it should follow",
         )
-
-
-def _indent(line: Token, first: Token, source: Source) -> str:
-    begin = source.text.rfind("\n", 0, _start(first)) + 1
-    return source.text[begin : _start(first)].lstrip("\ufeff")
-
-
-def _indent_text(block: Token) -> str:
-    return block.lstrip("\r\n")
-
-
-def _start(token: Token) -> int:
-    return token.start_pos or 0
+    if blocks[-1] != indent:
+        raise _mixed(place)
 
 
 def _span(token: Token, source: Source) -> Span:
-    return Span(source, _start(token), token.end_pos or _start(token))
+    return Span(source, token.start_pos or 0, token.end_pos or 0)
 
 
-def _mixed(start: int, end: int, source: Source) -> EinbatchError:
+def _mixed(place: Span) -> EinbatchError:
     return fail(
         "E0109",
-        "tabs and spaces are mixed in the indentation",
-        (Span(source, start, end), "here"),
-        help="indent with spaces alone (einbatch fmt does)",
+        "the indentation mixes tabs, spaces or other blanks",
+        (place, "here"),
+        help="indent with spaces alone, as `einbatch fmt` does",
     )
 
 
-def _too_deep(token: Token, source: Source) -> EinbatchError:
+def _too_deep(place: Span) -> EinbatchError:
     return fail(
         "E0106",
         f"brackets stand more than {NESTING} deep inside each other",
-        (_span(token, source), f"the {NESTING + 1}st open bracket"),
+        (place, f"bracket {NESTING + 1}"),
         help="give a part of the expression a statement of its own",
     )

@@ -46,7 +46,7 @@ def check_name(spelling: str, span: Span) -> None:
         if character.isascii() or _is_allowed(character):
             continue
         place = Span(span.source, span.start + offset, span.start + offset + 1)
-        if _is_small(character):
+        if _is_small(character) and unicodedata.category(character).startswith("L"):
             raise _small_letter(spelling, offset, place)
         raise unknown_character(place)
     key = key_of(spelling)

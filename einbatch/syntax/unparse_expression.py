@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 from typing import assert_never
 
 from einbatch.diagnostics import InternalError
@@ -37,15 +39,47 @@ class Level(IntEnum):
 NUMERAL = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
-def print_expression(
-    node: n.Expression, spell: Spell, level: Level = Level.CONDITIONAL, tight: bool = False
-) -> str:
-    """An expression's text where the grammar wants at least `level`; `tight` in subscripts."""
-    text = _text(node, spell, tight)
-    return text if _level(node) >= level else f"({text})"
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place in the text for an expression that binds at least as tightly as `level`."""
+
+    node: n.Expression
+    level: Level
+    tight: bool
+    """True within a subscript, where sums print without spaces."""
+
+
+_Pieces = list[str | _Slot]
+
+
+def print_expression(node: n.Expression, spell: Spell, level: Level = Level.CONDITIONAL) -> str:
+    """An expression's text where the grammar wants at least `level`."""
+    # A stack instead of recursion: what other stages build may be deep, and Python's stack is not.
+    done: list[str] = []
+    waiting: _Pieces = [_Slot(node, level, tight=False)]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            done.append(item)
+            continue
+        pieces = _pieces(item.node, spell, item.tight)
+        if _level(item.node) < item.level:
+            pieces = ["(", *pieces, ")"]
+        waiting.extend(reversed(pieces))
+    return "".join(done)
 
 
 def _level(node: n.Expression) -> Level:
+    signs = 0
+    while isinstance(node, n.Negate):
+        node, signs = node.operand, signs + 1
+    level = _level_without_sign(node)
+    if not signs:
+        return level
+    return Level.TERM if level == Level.TERM else Level.FACTOR
+
+
+def _level_without_sign(node: n.Expression) -> Level:
     match node:
         case n.If():
             return Level.CONDITIONAL
@@ -57,8 +91,6 @@ def _level(node: n.Expression) -> Level:
             return Level.COMPARISON
         case n.Sum():
             return Level.SUM
-        case n.Negate(operand=operand):
-            return Level.TERM if _level(operand) == Level.TERM else Level.FACTOR
         case n.Product():
             return Level.TERM
         case n.Power():
@@ -67,42 +99,46 @@ def _level(node: n.Expression) -> Level:
             return Level.ATOM
 
 
-def _text(node: n.Expression, spell: Spell, tight: bool) -> str:
-    def at(child: n.Expression, level: Level) -> str:
-        return print_expression(child, spell, level, tight)
+def _pieces(node: n.Expression, spell: Spell, tight: bool) -> _Pieces:
+    """An expression's text with places for its parts, without parentheses of its own."""
+
+    def at(child: n.Expression, level: Level) -> _Slot:
+        return _Slot(child, level, tight)
 
     match node:
         case n.Number(text=text):
             if not NUMERAL.fullmatch(text):
                 raise InternalError(f"a number cannot be written as {text!r}")
-            return text
+            return [text]
         case n.Name(identifier=identifier):
-            return spell(identifier)
+            return [spell(identifier)]
         case n.ExtentOf(index=index):
-            return f"|{spell(index)}|"
+            return [f"|{spell(index)}|"]
         case n.Access(tensor=tensor, subscripts=subscripts):
-            inside = ",".join(print_expression(item, spell, tight=True) for item in subscripts)
-            return f"{spell(tensor)}[{inside}]"
+            inside = [_Slot(item, Level.CONDITIONAL, tight=True) for item in subscripts]
+            return [spell(tensor), "[", *_joined(",", inside), "]"]
         case n.Sum(terms=terms):
-            (_, first), *rest = terms
             gap = "" if tight else " "
-            tail = [f"{gap}{sign}{gap}{at(term, Level.TERM)}" for sign, term in rest]
-            return at(first, Level.TERM) + "".join(tail)
+            tail = [(f"{gap}{sign}{gap}", at(term, Level.TERM)) for sign, term in terms[1:]]
+            return [at(terms[0][1], Level.TERM), *chain.from_iterable(tail)]
         case n.Product(factors=factors):
-            (_, first), *rest = factors
-            tail = [sign + at(factor, Level.FACTOR) for sign, factor in rest]
-            return at(first, Level.POWER) + "".join(tail)
+            tail = [(sign, at(factor, Level.FACTOR)) for sign, factor in factors[1:]]
+            return [at(factors[0][1], Level.POWER), *chain.from_iterable(tail)]
         case n.Negate(operand=operand):
-            return "-" + at(operand, Level.TERM)
+            return ["-", at(operand, Level.TERM)]
         case n.Power(base=base, exponent=exponent):
-            return f"{at(base, Level.ATOM)}^{at(exponent, Level.FACTOR)}"
+            return [at(base, Level.ATOM), "^", at(exponent, Level.FACTOR)]
         case n.Call(function=function, arguments=arguments):
-            return f"{function}({', '.join(at(item, Level.CONDITIONAL) for item in arguments)})"
+            inside = [at(item, Level.CONDITIONAL) for item in arguments]
+            return [f"{function}(", *_joined(", ", inside), ")"]
         case n.Reduction(operator=operator, indices=indices, body=body):
-            inside = ",".join(spell(index) for index in indices)
-            return f"{operator}[{inside}]({at(body, Level.CONDITIONAL)})"
+            return [
+                f"{operator}[{','.join(map(spell, indices))}](",
+                at(body, Level.CONDITIONAL),
+                ")",
+            ]
         case n.Iverson(condition=condition):
-            return f"[{at(condition, Level.CONDITIONAL)}]"
+            return ["[", at(condition, Level.CONDITIONAL), "]"]
         case n.If() | n.Compare() | n.Logic() | n.Not():
             return _condition(node, at)
         case _:
@@ -110,19 +146,24 @@ def _text(node: n.Expression, spell: Spell, tight: bool) -> str:
 
 
 def _condition(
-    node: n.If | n.Compare | n.Logic | n.Not, at: Callable[[n.Expression, Level], str]
-) -> str:
+    node: n.If | n.Compare | n.Logic | n.Not, at: Callable[[n.Expression, Level], _Slot]
+) -> _Pieces:
     match node:
         case n.If(condition=condition, consequent=consequent, alternative=alternative):
-            then = f"then {at(consequent, Level.CONDITIONAL)}"
-            other = f"else {at(alternative, Level.CONDITIONAL)}"
-            return f"if {at(condition, Level.OR)} {then} {other}"
+            then = at(consequent, Level.CONDITIONAL)
+            other = at(alternative, Level.CONDITIONAL)
+            return ["if ", at(condition, Level.OR), " then ", then, " else ", other]
         case n.Compare(operator=operator, left=left, right=right):
-            return f"{at(left, Level.SUM)} {operator} {at(right, Level.SUM)}"
+            return [at(left, Level.SUM), f" {operator} ", at(right, Level.SUM)]
         case n.Logic(operator=operator, operands=operands):
             level = Level.AND if operator == "or" else Level.NOT
-            return f" {operator} ".join(at(item, level) for item in operands)
+            return _joined(f" {operator} ", [at(item, level) for item in operands])
         case n.Not(operand=operand):
-            return f"not {at(operand, Level.NOT)}"
+            return ["not ", at(operand, Level.NOT)]
         case _:
             assert_never(node)
+
+
+def _joined(separator: str, slots: Sequence[_Slot]) -> _Pieces:
+    pairs = ((separator, slot) for slot in slots)
+    return list(chain.from_iterable(pairs))[1:]

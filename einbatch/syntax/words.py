@@ -21,6 +21,7 @@ from einbatch.syntax.spelling import (
     check_name,
     key_of,
     small_digits,
+    unknown_character,
 )
 
 DIGITS = 300
@@ -115,6 +116,8 @@ def classify(tokens: Iterator[Token], indices: frozenset[str], source: Source) -
                 yield _number(token, span)
             case "SUPERSCRIPT":
                 yield lexeme("SUPERSCRIPT", small_digits(token), span)
+            case "UNKNOWN":
+                raise unknown_character(span)
             case "EXTENT":
                 inner = token[1:-1].strip(" \t")
                 start = span.start + token.index(inner, 1)

@@ -139,8 +139,13 @@ def test_any_text_is_a_program_or_an_error(text: str):
 
 
 SPACES = ["for b,i: ", "\n", "\n    ", "\n\t", "\n  ", "\0", "\ud800", "\r", "\u2028", "\u00a0"]
-WORDS = ["(", "(", ")", ")", "[", "]", "{", "}", ",", ":", "=", "+", "-", "*", "/", "^", "|", "²", "⁻¹", "#", "'", '"', ".", "~", "<", "<=", "==", "+=", "max=", "min=", "-=", "xᵢ", "→", "x", "W⁰", "y'", "b", "i", "j", "h̃", "σ", "exp", "max", "sum", "Σ_i", "softmax_j", "sum_", "1", "2.5", "3e5", "|i|", "∞", "π", "W.grad", "for", "in", "from", "if", "then", "else", "and", "or", "not", "batch", "index", "let", "input", "param", "state", "dtype", "minimize", "report", "train", "sgd", "sgd(lr=0.1)", "normal(0,1)", "x[b,i]", "h[b,j]="]
-WORDS += SPACES
+SYMBOLS = """
+    ( ( ) ) [ ] { } , : = + - * / ^ | ² ⁻¹ # ' " . ~ < <= == += max= min= -= xᵢ →
+    x W⁰ y' b i j h̃ σ exp max sum Σ_i softmax_j sum_ 1 2.5 3e5 |i| ∞ π W.grad
+    for in from if then else and or not batch index let input param state dtype
+    minimize report train sgd sgd(lr=0.1) normal(0,1) x[b,i] h[b,j]=
+"""
+WORDS = [*SYMBOLS.split(), *SPACES]
 
 
 @settings(max_examples=600)

@@ -1,0 +1,69 @@
+"""The grammar has no conflict, and one file holds it."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from lark import Lark, logger
+from lark.exceptions import GrammarError
+
+from einbatch.syntax.grammar import grammar_text
+from einbatch.syntax.parse import OPTIONS
+
+
+def conflicts(grammar: str, **options: object) -> list[str]:
+    """What lark says about the conflicts of a grammar; it resolves shift/reduce silently."""
+    with _listening() as said:
+        try:
+            Lark(grammar, debug=True, **options)
+        except GrammarError as error:
+            said.append(str(error))
+    return [text for text in said if re.search("conflict|collision", text.lower())]
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_the_grammar_has_no_conflict():
+    assert conflicts(grammar_text(), **OPTIONS) == []
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        'program: e\ne: e "+" e | "a"\n',
+        'program: s\ns: "if" s | "if" s "else" s | "a"\n',
+        "program: a | b\na: A\nb: A\nA: /a/\n",
+    ],
+)
+def test_a_conflict_would_be_seen(grammar: str):
+    assert conflicts(grammar, parser="lalr", start="program")
+
+
+def test_a_conflict_in_this_very_grammar_would_be_seen():
+    broken = grammar_text().replace("_times: STAR | SLASH", "_times: STAR | SLASH | MINUS")
+    assert broken != grammar_text()
+    assert conflicts(broken, **OPTIONS)
+
+
+def test_every_keyword_of_the_grammar_can_be_told():
+    from einbatch.syntax.expected import KEYWORDS, STARTERS
+
+    terminals = Lark(grammar_text(), **OPTIONS).terminals
+    words = {item.name for item in terminals if item.name.lower() == item.pattern.value}
+    assert words == KEYWORDS
+    assert STARTERS <= KEYWORDS
