@@ -62,7 +62,9 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
     for number, value in enumerate(memory.values):
         buffer = _without_arena(memory, number, value)
         if buffer is None:
-            buffer = _in_place(memory, number, buffers) or _into_owned(memory, number, finals, held)
+            buffer = _into_owned(memory, number, finals, held, buffers) or _in_place(
+                memory, number, buffers
+            )
         if buffer is None:
             size = memory.size(number)
             buffer = Buffer("arena", arena.take(size), size)
@@ -119,12 +121,19 @@ def _may_hold(memory: Memory, number: int, owner: str) -> bool:
 
 
 def _into_owned(
-    memory: Memory, number: int, finals: Mapping[int, str], held: Mapping[str, Sequence[int]]
+    memory: Memory,
+    number: int,
+    finals: Mapping[int, str],
+    held: Mapping[str, Sequence[int]],
+    buffers: Sequence[Buffer],
 ) -> Buffer | None:
     """The memory of the tensor whose last value this is, where nobody reads that any more."""
     owner = finals.get(number)
     if owner is None:
         return None
+    onto = _in_place(memory, number, buffers)
+    if onto is not None and onto.owner == owner:
+        return onto
     for root in held.get(owner, ()):
         last = memory.last[root]
         if last > number or (last == number and not _reads_in_step(memory, number, root)):

@@ -11,6 +11,8 @@ from einbatch.plan.lowering import Contraction, Lowering, Term
 from einbatch.plan.order_contractions import order_contractions
 
 Names = tuple[str, ...]
+LONGEST = 2048
+"""The most numbers that are added up by a product with ones."""
 
 
 def contract(low: Lowering, factors: Sequence[Term], bound: Sequence[str]) -> Term:
@@ -39,10 +41,34 @@ def sum_over(low: Lowering, term: Term, names: Sequence[str]) -> Term:
     return reduce_over(low, "add", low.as_float(term), names) if names else term
 
 
+def _sum_by_product(low: Lowering, term: Term, names: Sequence[str]) -> Term | None:
+    """A sum as a matrix product with ones, which BLAS does faster; None where that copies.
+
+    Long sums are left to NumPy, which adds up pairwise.
+    """
+    kept = tuple(name for name in term.axes if name not in names)
+    gone = tuple(name for name in term.axes if name in names)
+    count = prod(low.shape(gone))
+    if low.kind(term) != "float" or not kept or count > LONGEST:
+        return None
+    matrix = _matrix_view(low, term, (), kept, gone)
+    if matrix is None:
+        return None
+    one = low.graph.view(low.number(1).value, (count,), (0,))
+    ones = low.graph.add(Value("copy", (one,), (), (count,), "float"))
+    column = low.graph.view(ones, (count, 1), (1, 0))
+    view = ((prod(low.shape(kept)), 1), contiguous((prod(low.shape(kept)), 1)))
+    value = Value("matmul", (matrix, column), view, low.shape(kept), "float")
+    return Term(low.graph.add(value), kept)
+
+
 def reduce_over(low: Lowering, operation: str, term: Term, names: Sequence[str]) -> Term:
     """The term reduced over some of its axes by a pointwise operation."""
     if not names:
         return term
+    product = _sum_by_product(low, term, names) if operation == "add" else None
+    if product is not None:
+        return product
     places = tuple(place for place, name in enumerate(term.axes) if name in names)
     axes = tuple(name for name in term.axes if name not in names)
     kind = low.kind(term)
@@ -70,6 +96,9 @@ def _multiply(low: Lowering, a: Term, b: Term) -> Term:
     """The product at each point; of two conditions, whether both hold."""
     if low.kind(a) == low.kind(b) == "bool":
         return low.pointwise("logical_and", a, b)
+    if low.kind(a) != low.kind(b):
+        # NumPy takes longer over a product of two kinds than over a cast and a product.
+        a, b = low.as_float(a), low.as_float(b)
     return low.pointwise("multiply", a, b)
 
 

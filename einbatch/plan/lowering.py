@@ -175,6 +175,19 @@ class Lowering:
         item = self.graph[value]
         return self.graph.add(Value("copy", (value,), (), item.shape, item.kind))
 
+    def root(self, value: int) -> int:
+        """The value in memory of its own, as it is or copied."""
+        if self.graph.layout(value).root == value:
+            return value
+        item = self.graph[value]
+        return self.graph.add(Value("copy", (value,), (), item.shape, item.kind))
+
+    def line(self, term: Term, axes: Sequence[str]) -> int:
+        """The term over `axes`, its elements as one axis."""
+        value = self.contiguous(self.expand(term, axes))
+        offset = self.graph.layout(value).offset
+        return self.graph.view(value, (self.graph[value].size,), (1,), offset)
+
     # Pointwise operations
 
     def pointwise(self, operation: str, *terms: Term) -> Term:
@@ -183,9 +196,9 @@ class Lowering:
         if folded is not None:
             return folded
         axes = self._common_axes(terms)
-        arguments = tuple(self.align(term, axes) for term in terms)
-        if operation in COMMUTATIVE and len(arguments) == 2 and arguments[0] > arguments[1]:
-            arguments = arguments[::-1]
+        arguments = tuple(self._operand(term, axes) for term in terms)
+        if operation in COMMUTATIVE:
+            arguments = tuple(sorted(arguments, key=lambda a: (not self.graph[a].shape, a)))
         kind = POINTWISE[operation] or self._joint_kind(operation, terms)
         shape = self.shape(axes)
         return Term(self.graph.add(Value(operation, arguments, (), shape, kind)), axes)
@@ -208,6 +221,11 @@ class Lowering:
         if operation == "where":
             return kinds[-1]
         return "float" if "float" in kinds else "int" if "int" in kinds else "bool"
+
+    def _operand(self, term: Term, axes: Sequence[str]) -> int:
+        """The value as pointwise operations take it: axes that it lacks in front left out."""
+        first = min((axes.index(name) for name in term.axes), default=len(axes))
+        return self.align(term, axes[first:])
 
     def _common_axes(self, terms: Sequence[Term]) -> tuple[str, ...]:
         """All axes of the terms: as the largest has them if it has all, else as wanted."""

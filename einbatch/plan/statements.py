@@ -115,15 +115,8 @@ def _partial(low: Lowering, statement: Statement) -> int:
     axes = low.ordered((*flat.axes, *new.axes))
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
-    arguments = (base, _line(low, flat, axes), _line(low, new, axes))
+    arguments = (base, low.line(flat, axes), low.line(new, axes))
     return low.graph.add(Value(operation, arguments, (statement.operator,), shape, kind))
-
-
-def _line(low: Lowering, term: Term, axes: tuple[str, ...]) -> int:
-    """The term over `axes`, its elements as one axis."""
-    value = low.contiguous(low.expand(term, axes))
-    offset = low.graph.layout(value).offset
-    return low.graph.view(value, (low.graph[value].size,), (1,), offset)
 
 
 def _base(low: Lowering, statement: Statement) -> int:

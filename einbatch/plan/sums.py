@@ -13,6 +13,7 @@ from einbatch.ir.program import Apply, Expression, Reduce
 from einbatch.plan.contract import contract, multiply_all
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
+from einbatch.plan.one_hot import add_one_hot, find_one_hot
 
 Lower = Callable[[Lowering, Expression], Term]
 
@@ -78,15 +79,37 @@ def lower_sum(
 ) -> Term:
     """The sum of the products, on top of `start`."""
     total = start
-    for product in products:
-        negative = product.coefficient < 0
-        if total is None or not negative:
-            term = _lower_product(low, product, lower)
-            total = term if total is None else low.pointwise("add", low.as_float(total), term)
-        else:
-            term = _lower_product(low, replace(product, coefficient=-product.coefficient), lower)
-            total = low.pointwise("subtract", low.as_float(total), term)
+    for product in products if start is not None else _positive_first(products):
+        total = (
+            _lower_product(low, product, lower)
+            if total is None
+            else (_added(low, total, product, lower))
+        )
     return low.number(0) if total is None else total
+
+
+def _added(low: Lowering, total: Term, product: Product, lower: Lower) -> Term:
+    """The total with one product more."""
+    negative = product.coefficient < 0
+    if negative:
+        product = replace(product, coefficient=-product.coefficient)
+    one_hot = find_one_hot(product.factors, product.divisors) if not product.bound else None
+    if one_hot is not None:
+        place = one_hot.place
+        rest = (*product.factors[:place], *product.factors[place + 1 :])
+        amount = _lower_product(low, replace(product, factors=rest), lower)
+        operator = "-=" if negative else "+="
+        found = add_one_hot(low, total, one_hot, operator, amount, lower)
+        if found is not None:
+            return found
+    term = _lower_product(low, product, lower)
+    return low.pointwise("subtract" if negative else "add", low.as_float(total), term)
+
+
+def _positive_first(products: Sequence[Product]) -> list[Product]:
+    """The products, one to start from first that need not be negated."""
+    place = next((k for k, item in enumerate(products) if item.coefficient > 0), 0)
+    return [*products[place : place + 1], *products[:place], *products[place + 1 :]]
 
 
 def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
@@ -161,8 +184,10 @@ def scale(low: Lowering, term: Term, coefficient: Exact) -> Term:
 
 def _find_scaled(low: Lowering, term: Term, coefficient: Exact) -> Term | None:
     """The term times a number, where another statement has computed that already."""
-    arguments = tuple(sorted((term.value, low.number(coefficient).value)))
     shape = low.graph[term.value].shape
+    arguments = (term.value, low.number(coefficient).value)
+    if not shape:
+        arguments = (min(arguments), max(arguments))
     known = low.graph.find(Value("multiply", arguments, (), shape, "float"))
     return None if known is None else Term(known, term.axes)
 
