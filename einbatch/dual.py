@@ -140,6 +140,7 @@ SLOPES: dict[str, Callable[[float], float]] = {
     "tanh": lambda x: (1 - MEANING["tanh"](x)) * (1 + MEANING["tanh"](x)),
     "sigmoid": lambda x: _sigmoid(x) * _sigmoid(-x),
     "relu": lambda x: float(x > 0),
+    "stop": lambda x: 0.0,
     "softplus": _sigmoid,
     "gelu": _slope_of_gelu,
     "erf": lambda x: 2 / math.sqrt(math.pi) * math.exp(-x * x),

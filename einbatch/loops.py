@@ -134,6 +134,8 @@ class Nest:
         for here in self.space(statement.indices, at):
             element = self.element(statement.subscripts, here)
             if element not in cells:
+                if statement.partial:
+                    continue
                 raise _outside(name, element, self.shapes[name], here, statement.span)
             value = self.value(statement.value, here)
             cells[element] = self.combine(statement.operator, cells[element], value)
@@ -291,6 +293,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "tanh": _ieee(np.tanh),
     "sigmoid": lambda x: _divide(1, 1 + _exp(-x)),
     "relu": lambda x: _maximum(x, 0),
+    "stop": lambda x: x,
     "softplus": lambda x: _log(1 + _exp(x)),
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
     "erf": math.erf,

@@ -8,7 +8,7 @@ from einbatch.ir.primitives import PRIMITIVES
 from einbatch.ir.program import Apply, Expression, Program, Read, Reduce, statements_of
 
 FLAT_REDUCTIONS = ("argmax", "argmin")
-FLAT_PRIMITIVES = ("sign", "floor", "iverson")
+FLAT_PRIMITIVES = ("sign", "floor", "stop", "iverson")
 
 
 def differentiable_reads(expression: Expression) -> Iterator[Read]:

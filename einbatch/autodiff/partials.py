@@ -135,6 +135,7 @@ PARTIALS: dict[str, Rule] = {
     "gelu": _unary(_gelu),
     "erf": _unary(_erf),
     "floor": _constant,
+    "stop": _constant,
     "max": _extremum("gt"),
     "min": _extremum("lt"),
     "mod": _modulo,

@@ -237,6 +237,7 @@ _MEANING: dict[str, Callable[..., Value | complex | bool]] = {
     "min": _minimum,
     "mod": _modulo,
     "clamp": _clamp,
+    "stop": _itself,
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": _less,

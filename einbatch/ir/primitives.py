@@ -50,6 +50,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "min": Primitive(2, integral=True, function=True),
     "mod": Primitive(2, integral=True, function=True),
     "clamp": Primitive(3, integral=True, function=True),
+    "stop": Primitive(1, integral=True, function=True),
     "eq": Primitive(2, gives="condition"),
     "ne": Primitive(2, gives="condition"),
     "lt": Primitive(2, gives="condition"),
@@ -63,7 +64,8 @@ PRIMITIVES: dict[str, Primitive] = {
     "select": Primitive(3, integral=True),
 }
 """`select(c, a, b)` is `if c then a else b`: a condition, then two numbers.
-`iverson(c)` is `[c]`. `floor` always gives an integer."""
+`iverson(c)` is `[c]`. `floor` always gives an integer. `stop(x)` is x, and lets no
+derivative through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from typing import Literal, TypeVar
 from einbatch.diagnostics import NOWHERE, Span
 
 Operator = Literal["=", "+=", "-=", "*=", "max=", "min="]
-Kind = Literal["input", "param", "state", "value"]
+Kind = Literal["input", "param", "state", "draw", "value"]
 Dtype = Literal["float32", "float64"]
 _T = TypeVar("_T")
 
@@ -97,7 +97,8 @@ class Statement:
 
     `indices` is the index space, in the order of the loop nest: every index that
     occurs free. Those of the subscripts are the free ones of the result; the
-    others are bound: reduced over with the operator.
+    others are bound: reduced over with the operator. Where `partial`, an element
+    outside the target's axes takes nothing: `(T[t+k] else 0) += e`.
     """
 
     target: str
@@ -106,6 +107,7 @@ class Statement:
     value: Expression
     indices: tuple[str, ...]
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ class Tensor:
 
     `axes` are the index names of its declaration (of a value: None for each axis).
     `extents` are the axes' extents, in the form of `Index.extent`. `initial` is an
-    input's literal, or what a param or state starts from; `member` the index of
+    input's literal, what a param or state starts from, or what a draw is drawn from
+    at every step; `member` the index of
     `input t[b] in ŷ`; `source` what stands after `from`.
     """
 
