@@ -46,7 +46,7 @@ def by_hand(params: dict[str, Array]) -> Step:
     g_w0, g_c0, g_w1, g_c1 = gradients
     velocities = [np.zeros_like(a) for a in (w0, c0, w1, c1)]
     updates = list(zip((w0, c0, w1, c1), velocities, gradients, strict=True))
-    w0_t, w1_t, h_t, s_t, s_flat = w0.T, w1.T, h.T, s.T, s.reshape(-1)
+    w0_t, w1_t, s_t, s_flat = w0.T, w1.T, s.T, s.reshape(-1)
     hidden_t, total_flat = hidden.T, total.reshape(-1)
     sixteenth, zero = np.array(1 / 16, np.float32), np.array(0, np.float32)
     share, one = np.array(1 / BATCH, np.float32), np.array(1, np.float32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.syntax.expected import ASSIGNMENTS, describe, expected
 from einbatch.syntax.parts import Part
-from einbatch.syntax.scan import OPENERS
+from einbatch.syntax.scan import CLOSERS, OPENERS
 from einbatch.syntax.words import Lexeme
 
 
@@ -33,9 +33,16 @@ class Mistake:
     @property
     def opener(self) -> Lexeme | None:
         """The innermost bracket that is still open."""
+        closed = 0
         for item in reversed(self.before):
-            if isinstance(item, Lexeme) and item.type in OPENERS:
-                return item
+            if not isinstance(item, Lexeme):
+                continue
+            if item.type in OPENERS:
+                if not closed:
+                    return item
+                closed -= 1
+            elif item.type in CLOSERS:
+                closed += 1
         return None
 
     @property

@@ -79,11 +79,9 @@ def _indentation(start: int, blocks: list[str], source: Source) -> Iterator[Toke
     line = source.text.rfind("\n", 0, start) + 1
     indent = source.text[line:start].lstrip("\ufeff")
     place = Span(source, start - len(indent), start)
-    if len(set(indent)) > 1 or indent.strip(" \t"):
+    if len(set(indent + blocks[-1])) > 1 or indent.strip(" \t"):
         raise _mixed(place)
     if len(indent) > len(blocks[-1]):
-        if not indent.startswith(blocks[-1]):
-            raise _mixed(place)
         blocks.append(indent)
         yield Token("INDENT", indent, place.start, end_pos=start)
         return
@@ -97,8 +95,6 @@ def _indentation(start: int, blocks: list[str], source: Source) -> Iterator[Toke
             (place, "stands here"),
             help="align it with the statement that it should follow",
         )
-    if blocks[-1] != indent:
-        raise _mixed(place)
 
 
 def _span(token: Token, source: Source) -> Span:

@@ -93,7 +93,6 @@ _MEANT = {
     ";": "one statement stands on one line",
     "√": "a square root is `sqrt(x)`",
     "∂": "the derivative of the objective by `T` is `T.grad`",
-    "→": "conditions are `if c then a else b`",
     "←": "a value is given with `=`",
     "∼": "a draw is written `~`",
     "\ufeff": "a byte order mark may only begin the file",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from hypothesis import given, note, settings
-from tests.strategies import Case, cases
 
 from einbatch.autodiff import differentiate
 from einbatch.backends.numpy import emit, load
@@ -17,6 +16,7 @@ from einbatch.loops import run
 from einbatch.optimize.stabilize import stabilize
 from einbatch.plan import plan
 from einbatch.syntax import parse, unparse
+from tests.strategies import Case, cases
 
 
 def compute(

@@ -1,0 +1,69 @@
+"""`--data` and `--load`: arrays for inputs and params."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from einbatch.cli.arguments import binding
+from einbatch.data import load_all, load_params, load_source
+from einbatch.diagnostics import fail
+from einbatch.model.arrays import Array, check_names, missing
+from einbatch.model.interpreter import Model
+from einbatch.plan import allowance
+from einbatch.syntax.spelling import key_of
+
+
+@dataclass(slots=True)
+class Given:
+    """Arrays by name, as files hold them."""
+
+    inputs: dict[str, Array] = field(default_factory=dict[str, Array])
+    params: dict[str, Array] = field(default_factory=dict[str, Array])
+
+
+def read_data(model: Model, bindings: Sequence[str]) -> Given:
+    """What `--data` names; a later one wins. Arrays that a whole file has over are left out."""
+    inputs = [tensor.name for tensor in model.inputs]
+    params = [tensor.name for tensor in model.params]
+    known = (*inputs, *params)
+    arrays: dict[str, Array] = {}
+    for text in bindings:
+        name, reference = binding(text)
+        if name is not None:
+            check_names((key_of(name),), known, "input or param")
+            arrays[key_of(name)] = load_source(
+                reference, None, key_of(name), limit_bytes=allowance()
+            )
+            continue
+        found = load_all(Path(reference), allowance(), known)
+        if "" in found:
+            raise fail(
+                "E0806",
+                f"`{reference}` holds one array without a name",
+                help=f"say which tensor it is: `--data NAME={reference}`",
+            )
+        arrays |= {key: array for key, array in found.items() if key in known}
+    given = Given()
+    given.inputs = {name: array for name, array in arrays.items() if name in inputs}
+    given.params = {name: array for name, array in arrays.items() if name in params}
+    return given
+
+
+def read_params(model: Model, given: Given, path: str | None, seed: int) -> dict[str, Array] | None:
+    """The params of `--load`, else those drawn; then those that `--data` binds.
+
+    None where neither option is used: then whoever runs the program draws them.
+    """
+    if path is None and not given.params:
+        return None
+    if path is None:
+        params = model.init(seed, data=given.inputs)
+    else:
+        params = {key_of(name): array for name, array in load_params(path).items()}
+        check_names(params, [tensor.name for tensor in model.params], "param")
+        for tensor in model.params:
+            if tensor.name not in {**params, **given.params}:
+                raise missing(tensor)
+    return {**params, **given.params}

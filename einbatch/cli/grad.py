@@ -1,0 +1,22 @@
+"""`einbatch grad`: print the derived backward program."""
+
+from __future__ import annotations
+
+import argparse
+
+from einbatch.autodiff import differentiate
+from einbatch.cli.arguments import constants
+from einbatch.elaborate import erase
+from einbatch.model.front import read_program
+from einbatch.syntax import read_source, unparse
+from einbatch.syntax.spelling import key_of
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Derives a program and prints it; the exit code."""
+    front = read_program(read_source(arguments.file), constants(arguments.set))
+    wrt = [key_of(name) for names in arguments.wrt for name in names.split(",") if name]
+    program = front.training.program if arguments.update else front.forward
+    derived = differentiate(program, wrt, simplify=not arguments.raw, keep=arguments.update)
+    print(unparse(erase(derived)), end="")
+    return 0

@@ -1,0 +1,73 @@
+"""`einbatch VERB …`: the parser, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn, Protocol, cast
+
+from einbatch.cli import arguments
+
+DONE, WRONG, MISUSED, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: the program or data is wrong; the command line is; no resources; Ctrl-C."""
+
+
+class Verb(Protocol):
+    """What the module of a verb offers."""
+
+    def run(self, arguments: argparse.Namespace, /) -> int:
+        """Does it; the exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line (by default the process's own) and gives its exit code."""
+    parser = arguments.parser()
+    try:
+        chosen = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else MISUSED
+    try:
+        code = cast(Verb, import_module(f"einbatch.cli.{chosen.verb}")).run(chosen)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _quiet()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except arguments.Misuse as misuse:
+        print(f"einbatch {chosen.verb}: {misuse}", file=sys.stderr)
+        return MISUSED
+    except Exception as error:
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """What went wrong, on stderr; anything that is no fault of the user's is raised again."""
+    from einbatch.diagnostics import EinbatchError, InternalError
+
+    if isinstance(error, EinbatchError):
+        print(error, file=sys.stderr)
+        return REFUSED if error.is_refusal else WRONG
+    if isinstance(error, MemoryError):
+        print("error[E0811]: there is not enough memory for this", file=sys.stderr)
+        print("  help: bind less data, or make the tensors smaller", file=sys.stderr)
+        return REFUSED
+    if isinstance(error, InternalError):
+        print(f"internal error: {error}", file=sys.stderr)
+        return WRONG
+    raise error
+
+
+def _quiet() -> int:
+    """The reader of our output has gone: end without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def entry() -> NoReturn:
+    """The process's own exit."""
+    sys.exit(main())
