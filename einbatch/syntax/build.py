@@ -107,12 +107,51 @@ class Builder(Transformer[Lexeme, Any]):
         depth = deeper(max(step.depth for step in steps), span)
         return Step(n.For(names_in(children), body, span), span, depth)
 
+    def scan(self, children: Children) -> Step:
+        index, *direction = names_in(children)
+        for word in direction:
+            if word.key != "down":
+                raise _no_direction(word)
+        steps = [child for child in children if isinstance(child, Step)]
+        span = children[0].span.merge(steps[-1].span)
+        body = tuple(step.node for step in steps)
+        depth = deeper(max(step.depth for step in steps), span)
+        return Step(n.Scan(index, bool(direction), body, span), span, depth)
+
     def assign(self, children: Children) -> Step:
         target, operator, value = children
         span = span_of(children)
         kind = _ASSIGNMENTS[kind_of(operator)]
         depth = max(part_of(target).depth, part_of(value).depth)
-        return Step(n.Assign(target_of(target), kind, expression_of(value), span), span, depth)
+        node = part_of(target).node
+        partial = isinstance(node, n.Otherwise)
+        written = node.read if partial else target_of(target)
+        return Step(
+            n.Assign(written, kind, expression_of(value), span, partial), span, depth
+        )
+
+    def partial(self, children: Children) -> Part:
+        read, alternative = expressions_in(children)
+        span = span_of(children)
+        if not isinstance(read, n.Access) or alternative != n.Number("0"):
+            raise fail(
+                "E0121",
+                "what is written outside its axes goes nowhere: the `else` of a target is 0",
+                (alternative.span, "not 0"),
+                help="write `(T[…] else 0) += …`",
+            )
+        return join(children, n.Otherwise(read, alternative, span))
+
+    def sample(self, children: Children) -> Step:
+        target, draw = children
+        span = span_of(children)
+        assert isinstance(draw, n.Draw)
+        return Step(n.Sample(target_of(target), draw, span), span, part_of(target).depth)
+
+    def definition(self, children: Children) -> n.Def:
+        name = identifier_of(children[1])
+        body = expression_of(children[-1])
+        return n.Def(name, axes_in(children), names_in(children), body, span_of(children))
 
     def minimize(self, children: Children) -> n.Minimize:
         sense = "minimize" if kind_of(children[0]) == "MINIMIZE" else "maximize"
@@ -244,7 +283,24 @@ class Builder(Transformer[Lexeme, Any]):
         return join(children, node)
 
     def call(self, children: Children) -> Part:
-        return join(children, n.Call(str(children[0]), expressions_in(children), span_of(children)))
+        arguments = expressions_in(children)
+        return join(children, n.Call(str(children[0]), arguments, (), span_of(children)))
+
+    def layer(self, children: Children) -> Part:
+        arguments = expressions_in(children)
+        node = n.Call(str(children[0]), arguments, axes_in(children), span_of(children))
+        return join(children, node)
+
+    def otherwise(self, children: Children) -> Part:
+        read, alternative = expressions_in(children)
+        if not isinstance(read, n.Access):
+            raise fail(
+                "E0121",
+                "only a read of a tensor has an `else` without an `if`",
+                (read.span, "not a read"),
+                help="write `(x[t-1] else 0)`, or `if … then … else …`",
+            )
+        return join(children, n.Otherwise(read, alternative, span_of(children)))
 
     def bracketed(self, children: Children) -> Part:
         items = tuple(child for child in children if isinstance(child, Part))
@@ -269,6 +325,15 @@ _COMPARISONS: dict[str, n.Comparison] = {
     "GREATER": ">",
     "AT_LEAST": ">=",
 }
+
+
+def _no_direction(word: n.Identifier) -> EinbatchError:
+    return fail(
+        "E0122",
+        f"a scan has no direction `{word.key}`",
+        (word.span, "here"),
+        help="write `scan t:` for upward, `scan t down:` for downward",
+    )
 
 
 def _chain_in_chain(span: Span) -> EinbatchError:

@@ -9,7 +9,7 @@ ASSIGNMENTS = frozenset(
 )
 
 STARTERS = frozenset(
-    {"BATCH", "INDEX", "LET", "INPUT", "PARAM", "STATE", "DTYPE", "FOR"}
+    {"BATCH", "INDEX", "LET", "INPUT", "PARAM", "STATE", "DTYPE", "FOR", "SCAN", "DEF"}
     | {"MINIMIZE", "MAXIMIZE", "REPORT", "TRAIN"}
 )
 """The words that a statement begins with."""
@@ -24,13 +24,14 @@ PAIRS = {
 }
 """Each bracket that opens, with the kind and the character that close it."""
 
-_OPERANDS = {"NUMBER", "NAME", "OPEN", "OPEN_SQUARE", "FUNCTION", "REDUCTION", "REDUCED", "EXTENT"}
+_OPERANDS = {"NUMBER", "NAME", "OPEN", "OPEN_SQUARE", "FUNCTION", "LAYER"}
+_OPERANDS |= {"REDUCTION", "REDUCED", "EXTENT"}
 _RELATIONS = {"EQUAL", "SAME", "DIFFERENT", "LESS", "AT_MOST", "GREATER", "AT_LEAST"}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CARET", "SUPERSCRIPT", "AND", "OR"} | _RELATIONS
 
 _GROUPS = (
-    ({"LET", "FOR"}, STARTERS | {"NAME", "$END"}, "a statement"),
-    ({"FOR", "NAME"}, {"FOR", "NAME", "NEWLINE"}, "an assignment or another `for`"),
+    ({"LET", "FOR"}, STARTERS | {"NAME", "OPEN", "$END"}, "a statement"),
+    ({"FOR", "NAME"}, {"FOR", "SCAN", "NAME", "OPEN", "NEWLINE"}, "an assignment or another `for`"),
     ({"NUMBER", "OPEN"}, _OPERANDS | {"MINUS", "IF", "NOT"}, "an expression"),
     ({"STAR", "PLUS"}, _OPERATORS | _OPERANDS | {"SUBSCRIPT"}, "an operator"),
     ({"STAR", "SLASH"}, _OPERATORS | _OPERANDS | {"SUBSCRIPT"}, "an operator"),

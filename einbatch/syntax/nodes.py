@@ -10,13 +10,16 @@ Abstract grammar (`?` optional, `*` any number):
                 | Param(name, axes, draw | value)  param W[j,i] ~ normal(0, s)
                 | State(name, axes, value)         state v[j,i] = 0
                 | Dtype(name)                      dtype float64
+                | Def(name, indices, names, body)  def swish(x) = x*sigmoid(x)
                 | For(indices, body)               for b,i: …
+                | Scan(index, down, body)          scan t: …
                 | Assign(target, operator, value)  h[b,j] += …
+                | Sample(target, draw)             mask[b,j] ~ bernoulli(0.9)
                 | Minimize(sense, target)          minimize loss
                 | Report(name, value)              report accuracy = …
                 | Train(optimizer?, options)       train sgd(lr=0.1), batch=32
     Expression  = Number | Name | ExtentOf | Access | Sum | Product | Negate | Power
-                | Call | Reduction | If | Compare | Logic | Not | Iverson
+                | Call | Reduction | If | Compare | Logic | Not | Iverson | Otherwise
 
 Sums and products are flat: `a - b + c` is one `Sum` of three terms, and
 `1/B*g*x` one `Product` read from left to right. A parenthesised sum inside a
@@ -114,10 +117,14 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of the language, by its ASCII name: `sigmoid(x)`, `max(a, b)`."""
+    """A function by its ASCII name: `sigmoid(x)`, `max(a, b)`, `affine[j,k](U, C, x[b,k])`.
+
+    Only a function of the program's own (`def`) takes indices.
+    """
 
     function: str
     arguments: tuple[Expression, ...]
+    indices: tuple[Identifier, ...] = ()
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -176,6 +183,15 @@ class Iverson:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """`(x[b,t-1] else 0)`: a read, and what is taken where a subscript is outside."""
+
+    read: Access
+    alternative: Expression
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
 Expression = (
     Number
     | Name
@@ -192,6 +208,7 @@ Expression = (
     | Logic
     | Not
     | Iverson
+    | Otherwise
 )
 
 
@@ -288,11 +305,24 @@ class Dtype:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """`h[b,j] += e`; the target is an `Access`, or a `Name` for a scalar."""
+    """`h[b,j] += e`; the target is an `Access`, or a `Name` for a scalar.
+
+    Where `partial`, `(g[b,t-1] else 0) += e`: an element outside takes nothing.
+    """
 
     target: Access | Name
     operator: Assignment
     value: Expression
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`mask[b,j] ~ bernoulli(0.9)`, drawn anew at every step."""
+
+    target: Access | Name
+    draw: Draw
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -301,7 +331,28 @@ class For:
     """`for b,i: …`: statements under a loop list; a nested `for` adds its indices."""
 
     indices: tuple[Identifier, ...]
-    body: tuple[For | Assign, ...]
+    body: tuple[For | Assign | Sample, ...]
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """`scan t:`, or `scan t down:`: the block once for each value of the index, in order."""
+
+    index: Identifier
+    down: bool
+    body: tuple[Scan | For | Assign | Sample, ...]
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Def:
+    """`def affine[j,i](W, T, x) = e`: a function or, with indices, a layer."""
+
+    name: Identifier
+    indices: tuple[Identifier, ...]
+    parameters: tuple[Identifier, ...]
+    body: Expression
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -342,8 +393,8 @@ class Train:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
-Declaration = Batch | Indices | Let | Input | Param | State | Dtype
-Statement = Declaration | For | Assign | Minimize | Report | Train
+Declaration = Batch | Indices | Let | Input | Param | State | Dtype | Def
+Statement = Declaration | Scan | For | Assign | Sample | Minimize | Report | Train
 
 
 @dataclass(frozen=True, slots=True)

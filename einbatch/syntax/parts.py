@@ -36,7 +36,7 @@ class Part:
 class Step:
     """A statement that may stand under `for`, and its depth."""
 
-    node: n.For | n.Assign
+    node: n.Scan | n.For | n.Assign | n.Sample
     span: Span
     depth: int
 
@@ -73,6 +73,7 @@ Child = (
     | Group
     | Settings
     | n.Draw
+    | n.Assign
     | n.Option
     | n.Declaration
     | (n.Minimize | n.Report | n.Train)

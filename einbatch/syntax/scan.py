@@ -16,7 +16,7 @@ from lark.common import LexerConf
 from lark.lexer import BasicLexer, Lexer, LexerState, LexerThread, Token
 
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
-from einbatch.syntax.words import classify, program_indices
+from einbatch.syntax.words import Known, classify, program_definitions, program_indices
 
 NESTING = 200
 """How deep brackets, and the operators of an expression, may stand inside each other."""
@@ -41,7 +41,8 @@ class Scanner(Lexer):
         source = cast("Source", lexer_state.text)  # pyright: ignore[reportUnknownMemberType]
         thread = LexerThread.from_text(self._terminals, source.text)  # pyright: ignore[reportUnknownMemberType]
         raw = list(thread.lex(None))  # pyright: ignore[reportUnknownMemberType]
-        return classify(_layout(raw, source), program_indices(raw), source)
+        known = Known(program_indices(raw), program_definitions(raw))
+        return classify(_layout(raw, source), known, source)
 
 
 def _layout(raw: list[Token], source: Source) -> Iterator[Token]:

@@ -31,7 +31,7 @@ def unparse(tree: n.Tree | n.Statement | n.Expression) -> str:
             return "".join(text + "\n" for text in _with_notes(lines, tree))
         case (
             n.Batch() | n.Indices() | n.Let() | n.Input() | n.Param() | n.State() | n.Dtype()
-            | n.For() | n.Assign() | n.Minimize() | n.Report() | n.Train()
+            | n.Def() | n.Scan() | n.For() | n.Assign() | n.Sample() | n.Minimize() | n.Report() | n.Train()
         ):  # fmt: skip
             return "\n".join(line.text for line in _lines(tree, partial(_spell, {}), ""))
         case _:
@@ -62,11 +62,11 @@ class _Line:
 
 
 def _lines(statement: n.Statement, spell: Spell, indent: str) -> list[_Line]:
-    if not isinstance(statement, n.For):
+    if not isinstance(statement, n.For | n.Scan):
         return [_Line(indent + _simple(statement, spell), statement.span)]
-    header = f"for {','.join(spell(index) for index in statement.indices)}:"
+    header = _header(statement, spell)
     span = statement.span
-    if len(statement.body) == 1:
+    if len(statement.body) == 1 and isinstance(statement, n.For):
         first, *rest = _lines(statement.body[0], spell, indent)
         text = f"{indent}{header} {first.text[len(indent) :]}"
         whole = replace(span, end=first.span.end) if rest else span
@@ -76,13 +76,22 @@ def _lines(statement: n.Statement, spell: Spell, indent: str) -> list[_Line]:
     return [top, *(line for item in statement.body for line in _lines(item, spell, inner))]
 
 
+def _header(statement: n.For | n.Scan, spell: Spell) -> str:
+    if isinstance(statement, n.Scan):
+        return f"scan {spell(statement.index)}{' down' if statement.down else ''}:"
+    return f"for {','.join(spell(index) for index in statement.indices)}:"
+
+
 def _simple(
-    statement: n.Declaration | n.Assign | n.Minimize | n.Report | n.Train, spell: Spell
+    statement: n.Declaration | n.Assign | n.Sample | n.Minimize | n.Report | n.Train, spell: Spell
 ) -> str:
     show = partial(print_expression, spell=spell)
     match statement:
-        case n.Assign(target=target, operator=operator, value=value):
-            return f"{show(target)} {operator} {show(value)}"
+        case n.Assign(target=target, operator=operator, value=value, partial=outside):
+            left = f"({show(target)} else 0)" if outside else show(target)
+            return f"{left} {operator} {show(value)}"
+        case n.Sample(target=target, draw=draw):
+            return f"{show(target)} ~ {_draw(draw, spell)}"
         case n.Minimize(sense=sense, target=target):
             return f"{sense} {show(target)}"
         case n.Report(name=name, value=value):
@@ -111,9 +120,8 @@ def _declaration(statement: n.Declaration, spell: Spell) -> str:
             text += f" in {spell(member)}" if member else ""
             text += f" = {_value(literal, spell)}" if literal else ""
             return text + (f' from "{source}"' if source is not None else "")
-        case n.Param(name=name, axes=axes, initial=n.Draw(distribution=draw, arguments=arguments)):
-            inside = ", ".join(map(show, arguments))
-            return f"param {spell(name)}{_axes(axes, spell)} ~ {draw}({inside})"
+        case n.Param(name=name, axes=axes, initial=n.Draw() as draw):
+            return f"param {spell(name)}{_axes(axes, spell)} ~ {_draw(draw, spell)}"
         case n.Param(name=name, axes=axes, initial=initial):
             assert not isinstance(initial, n.Draw)
             return f"param {spell(name)}{_axes(axes, spell)} = {_value(initial, spell)}"
@@ -121,8 +129,16 @@ def _declaration(statement: n.Declaration, spell: Spell) -> str:
             return f"state {spell(name)}{_axes(axes, spell)} = {_value(initial, spell)}"
         case n.Dtype(name=name):
             return f"dtype {name}"
+        case n.Def(name=name, indices=indices, parameters=parameters, body=body):
+            inside = ", ".join(map(spell, parameters))
+            return f"def {spell(name)}{_axes(indices, spell)}({inside}) = {show(body)}"
         case _:
             assert_never(statement)
+
+
+def _draw(draw: n.Draw, spell: Spell) -> str:
+    inside = ", ".join(print_expression(argument, spell) for argument in draw.arguments)
+    return f"{draw.distribution}({inside})"
 
 
 def _axes(axes: Sequence[n.Identifier], spell: Spell) -> str:

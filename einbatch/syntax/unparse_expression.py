@@ -22,6 +22,8 @@ Spell = Callable[[n.Identifier], str]
 class Level(IntEnum):
     """How tightly an expression binds, the loosest first."""
 
+    OTHERWISE = -1
+    """A read with its `else`: only inside parentheses that are there anyway."""
     CONDITIONAL = 0
     OR = 1
     AND = 2
@@ -81,6 +83,8 @@ def _level(node: n.Expression) -> Level:
 
 def _level_without_sign(node: n.Expression) -> Level:
     match node:
+        case n.Otherwise():
+            return Level.OTHERWISE
         case n.If():
             return Level.CONDITIONAL
         case n.Logic(operator=operator):
@@ -128,17 +132,20 @@ def _pieces(node: n.Expression, spell: Spell, tight: bool) -> _Pieces:
             return ["-", at(operand, Level.TERM)]
         case n.Power(base=base, exponent=exponent):
             return [at(base, Level.ATOM), "^", at(exponent, Level.FACTOR)]
-        case n.Call(function=function, arguments=arguments):
-            inside = [at(item, Level.CONDITIONAL) for item in arguments]
-            return [f"{function}(", *_joined(", ", inside), ")"]
+        case n.Call(function=function, arguments=arguments, indices=indices):
+            inside = [at(item, Level.OTHERWISE) for item in arguments]
+            over = f"[{','.join(map(spell, indices))}]" if indices else ""
+            return [f"{function}{over}(", *_joined(", ", inside), ")"]
         case n.Reduction(operator=operator, indices=indices, body=body):
             return [
                 f"{operator}[{','.join(map(spell, indices))}](",
-                at(body, Level.CONDITIONAL),
+                at(body, Level.OTHERWISE),
                 ")",
             ]
         case n.Iverson(condition=condition):
             return ["[", at(condition, Level.CONDITIONAL), "]"]
+        case n.Otherwise(read=read, alternative=alternative):
+            return [at(read, Level.ATOM), " else ", at(alternative, Level.CONDITIONAL)]
         case n.If() | n.Compare() | n.Logic() | n.Not():
             return _condition(node, at)
         case _:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 from lark.lexer import Token
@@ -56,7 +58,7 @@ def program_indices(raw: Sequence[Token]) -> frozenset[str]:
     for position, token in enumerate(tokens):
         before = tokens[position - 1] if position else token
         match token.type:
-            case "BATCH" | "FOR" | "INDEX":
+            case "BATCH" | "FOR" | "INDEX" | "SCAN":
                 listing, several = not brackets, token.type == "INDEX"
             case "COLON" | "LESS":
                 listing = False
@@ -100,7 +102,25 @@ def _is_bare(tokens: Sequence[Token], position: int) -> bool:
     }
 
 
-def classify(tokens: Iterator[Token], indices: frozenset[str], source: Source) -> Iterator[Lexeme]:
+def program_definitions(raw: Sequence[Token]) -> frozenset[str]:
+    """The keys of every word that stands after `def`."""
+    tokens = [token for token in raw if token.type != "COMMENT"]
+    return frozenset(
+        key_of(word)
+        for before, word in pairwise(tokens)
+        if before.type == "DEF" and word.type == "NAME"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a first pass over a text has found: its indices, and the names of its `def`s."""
+
+    indices: frozenset[str]
+    definitions: frozenset[str]
+
+
+def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[Lexeme]:
     """The tokens that the rules see: every word with its kind, every `[` with its role."""
     before: Token | None = None
     token = next(tokens, None)
@@ -109,7 +129,7 @@ def classify(tokens: Iterator[Token], indices: frozenset[str], source: Source) -
         span = Span(source, token.start_pos or 0, token.end_pos or 0)
         match token.type:
             case "NAME":
-                yield from _word(token, after, indices, span)
+                yield from _word(token, after, known, span)
             case "OPEN_SQUARE" if before is not None and _subscripts(before, token):
                 yield lexeme("SUBSCRIPT", token, span)
             case "NUMBER":
@@ -136,10 +156,8 @@ def _subscripts(before: Token, bracket: Token) -> bool:
     return before.end_pos == bracket.start_pos or key_of(before) in REDUCTION_SPELLINGS
 
 
-def _word(
-    word: Token, after: Token | None, indices: frozenset[str], span: Span
-) -> Iterator[Lexeme]:
-    reduction = _subscripted(word, after, indices)
+def _word(word: Token, after: Token | None, known: Known, span: Span) -> Iterator[Lexeme]:
+    reduction = _subscripted(word, after, known.indices)
     if reduction:
         split = span.start + len(reduction) + 1
         if split == span.end and (after is None or after.type != "OPEN_CURLY"):
@@ -161,7 +179,11 @@ def _word(
         check_name(word, span)
     key = key_of(word)
     kind = "NAME"
-    if key in FUNCTION_SPELLINGS and after is not None and after.type == "OPEN":
+    if key in known.definitions and after is not None and after.type == "OPEN":
+        kind = "FUNCTION"
+    elif key in known.definitions and _is_adjacent_square(word, after):
+        kind = "LAYER"
+    elif key in FUNCTION_SPELLINGS and after is not None and after.type == "OPEN":
         kind, key = "FUNCTION", FUNCTION_SPELLINGS[key]
     elif key in REDUCTION_SPELLINGS:
         kind, key = "REDUCTION", REDUCTION_SPELLINGS[key]
