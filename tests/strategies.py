@@ -181,7 +181,7 @@ BINARY: dict[str, tuple[str, int, Callable[[float, float], float]]] = {
     "max": ("max({e}, {E})", ATOM, max),
     "min": ("min({e}, {E})", ATOM, max),
     "pow": ("({a}^2 + 0.5)^tanh({E})", POWER, lambda s, t: s * s + 2),
-    "mod": ("mod({e}, {A}^2 + 1.0173)", ATOM, lambda s, t: t * t + 1.1),
+    "mod": ("mod({s} + 0.0613, {A}^2 + 1.0173)", ATOM, lambda s, t: t * t + 1.1),
     "clamp": ("clamp({e}, -abs({E}) - 0.3, abs({E}) + 0.4)", ATOM, lambda s, t: t + 0.4),
 }
 REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "prod", "softmax", "log_softmax", "argmax")

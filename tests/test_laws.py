@@ -45,7 +45,7 @@ from einbatch.syntax import parse, unparse
 from tests.strategies import Case, cases
 
 Arrays = dict[str, np.ndarray]
-JUMPS = ("eq", "ne", "lt", "le", "gt", "ge", "floor", "sign")
+JUMPS = ("eq", "ne", "lt", "le", "gt", "ge", "floor", "sign", "mod")
 CLOSE = 1e-10
 
 
@@ -76,6 +76,15 @@ def scale_of(value: float) -> float:
     return 0.0 if isinstance(value, int) else abs(value)
 
 
+def distance(primitive: str, first: float, second: float = 0) -> float:
+    """How far a primitive's arguments are from where it jumps."""
+    if primitive == "mod":
+        first = first / second
+    if primitive in ("mod", "floor") and np.isfinite(first):
+        second = round(first)
+    return abs(first - second)
+
+
 def scaled(primitive: str) -> Callable[..., float]:
     """A primitive of scaled numbers; gives up on an example that jumps within rounding."""
     function, partials = MEANING[primitive], DERIVATIVES.get(primitive)
@@ -83,10 +92,10 @@ def scaled(primitive: str) -> Callable[..., float]:
     def compute(*arguments: float) -> float:
         values = [float(a) if isinstance(a, Scaled) else a for a in arguments]
         result = function(*values)
-        if primitive in JUMPS:
-            margin = abs(values[0] - (values[1] if len(values) > 1 else round(values[0])))
-            if 0 < margin < CLOSE * max(1, *map(scale_of, arguments)):
-                reject()
+        if primitive in JUMPS and 0 < distance(primitive, *values) < CLOSE * max(
+            1, *map(scale_of, arguments)
+        ):
+            reject()
         if isinstance(result, (bool, int)) or partials is None:
             return result
         terms = [

@@ -27,6 +27,7 @@ from einbatch.autodiff.hoist import hoist_nested
 from einbatch.autodiff.pull import Pull
 from einbatch.autodiff.versions import separate_versions
 from einbatch.diagnostics import fail
+from einbatch.elaborate.integers import mark_integers
 from einbatch.ir.build import ONE, ZERO, names_of
 from einbatch.ir.canonical import in_canonical_order
 from einbatch.ir.program import (
@@ -113,11 +114,11 @@ def _asked(program: Program, wrt: Collection[str]) -> tuple[str, ...]:
 class _Differentiation:
     def __init__(self, program: Program, asked: tuple[str, ...], *, textbook: bool) -> None:
         program = separate_versions(program)
-        program = hoist_nested(program, find_active(program, asked))
         assert program.objective is not None
-        self.program = program
         self.asked = asked
         self.target = program.objective.tensor
+        differentiated = find_active(program, asked) & find_reaching(program, self.target)
+        self.program = program = mark_integers(hoist_nested(program, differentiated))
         self.suffix = program.cotangent
         self.active = find_active(program, asked)
         self.reaching = find_reaching(program, self.target)
@@ -170,7 +171,8 @@ class _Differentiation:
         cotangent = Read(self.name(statement.target), statement.subscripts)
         contributions = list(self.pull.statement(statement, cotangent))
         for contribution in reversed(contributions):
-            if contribution.read.tensor in self.active:
+            is_zero = ("*", ZERO) in contribution.flow.factors
+            if contribution.read.tensor in self.active and not is_zero:
                 yield self.accumulation(statement, contribution)
 
     def accumulation(self, statement: Statement, contribution: Contribution) -> Statement:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 from einbatch.ir.build import (
     ONE,
@@ -28,6 +29,7 @@ from einbatch.ir.build import (
     subtract,
 )
 from einbatch.ir.program import Apply, Expression, Number, Read
+from einbatch.ir.traverse import walk
 
 Arguments = tuple[Expression, ...]
 Partials = tuple[Expression | None, ...]
@@ -57,17 +59,39 @@ def _quotient(arguments: Arguments, output: Expression) -> Partials:
 
 def _power(arguments: Arguments, output: Expression) -> Partials:
     a, b = arguments
-    match b:
-        case Number(value=value):
-            lower = Number(value - 1) if value >= 1 else negate(Number(1 - value))
-            base = multiply(b, power(a, lower))
-        case Apply(primitive="neg", arguments=(Number(value=value),)):
-            base = multiply(b, power(a, negate(Number(value + 1))))
-        case _:
-            slope = multiply(b, power(a, subtract(b, ONE)))
-            base = choose(call("eq", b, ZERO), ZERO, slope)
     exponent = choose(call("eq", a, ZERO), ZERO, multiply(output, call("log", a)))
-    return (base, exponent)
+    fixed = _fixed(b)
+    if fixed is None:
+        slope = multiply(b, power(a, subtract(b, ONE)))
+        return (choose(call("eq", b, ZERO), ZERO, slope), exponent)
+    if fixed in (0, 1):
+        return (ONE if fixed else None, exponent)
+    return (multiply(b, power(a, _lower(b, fixed))), exponent)
+
+
+def _fixed(exponent: Expression) -> Fraction | None:
+    """An exponent that is a number, as typed: `2`, `-0.5`, `3/2`; None for any other."""
+    match exponent:
+        case Number(value=value) if value not in (math.pi, math.inf):
+            return Fraction(repr(value))
+        case Apply(primitive="neg", arguments=(inner,)):
+            value = _fixed(inner)
+            return None if value is None else -value
+        case Apply(primitive="div", arguments=(above, Number(value=int(below)))) if below:
+            value = _fixed(above)
+            return None if value is None else value / below
+        case _:
+            return None
+
+
+def _lower(exponent: Expression, value: Fraction) -> Expression:
+    """The exponent less one, a fraction where it is one: 2 of 3, -1.5 of -0.5, 1/2 of 3/2."""
+    less = abs(value - 1)
+    whole = less.denominator == 1
+    number = Number(int(less) if whole else float(less))
+    if not whole and any(isinstance(n, Apply) and n.primitive == "div" for n in walk(exponent)):
+        number = divide(Number(less.numerator), Number(less.denominator))
+    return number if value > 1 else negate(number)
 
 
 def _relu(x: Expression, y: Expression) -> Expression:

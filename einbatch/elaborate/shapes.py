@@ -101,7 +101,9 @@ class Shapes:
             self._join_cotangent(extents, name)
         self._fix_scattered(extents, statements, declared)
         self._name_loose_axes(extents)
-        ordered = [("extent", key) for key in symbols] + [("index", key) for key in indices]
+        following = {d.index.key for d in declared.extents if isinstance(d.extent, Extent)}
+        leading = sorted(indices, key=following.__contains__)  # `j' < |j|` is named after `j`
+        ordered = [("extent", key) for key in symbols] + [("index", key) for key in leading]
         extents.name_classes(ordered)
 
     def _join_cotangent(self, extents: Extents, name: str) -> None:

@@ -20,8 +20,18 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from einbatch.ir.build import ONE, ZERO
-from einbatch.ir.program import Apply, Expression, Number, Program, Reduce, Statement, Step
-from einbatch.ir.traverse import map_statements, transform
+from einbatch.ir.program import (
+    Apply,
+    Expression,
+    Number,
+    Program,
+    Read,
+    Reduce,
+    Statement,
+    Step,
+    statements_of,
+)
+from einbatch.ir.traverse import children, free_indices, map_statements, rebuild
 
 
 def simplify(program: Program) -> Program:
@@ -30,11 +40,23 @@ def simplify(program: Program) -> Program:
     def rule(statement: Statement) -> Statement:
         if not statement.target.endswith(program.cotangent):
             return statement
-        value = transform(statement.value, simplify_node)
+        value = _simplified(statement.value)
+        if value == ZERO:
+            indices = free_indices(*statement.subscripts)
+            return replace(statement, value=value, indices=indices)
+        if set(free_indices(value)) != set(free_indices(statement.value)):
+            return statement  # a loop less would add fewer terms
         return _signed(replace(statement, value=value))
 
-    steps = map_statements(program.statements, rule)
-    return replace(program, statements=tuple(s for s in steps if not _adds_nothing(s)))
+    return replace(program, statements=_without_zeros(map_statements(program.statements, rule)))
+
+
+def _simplified(expression: Expression) -> Expression:
+    """`simplify_node` from the leaves up; subscripts stay: `x[b,t+0]` is not `x[b,t]`."""
+    old = () if isinstance(expression, Read) else children(expression)
+    new = tuple(map(_simplified, old))
+    changed = any(a is not b for a, b in zip(old, new, strict=True))
+    return simplify_node(rebuild(expression, new) if changed else expression)
 
 
 def simplify_node(node: Expression) -> Expression:
@@ -157,5 +179,20 @@ def _turned(value: Expression) -> Expression | None:
             return None
 
 
-def _adds_nothing(step: Step) -> bool:
-    return isinstance(step, Statement) and step.operator in ("+=", "-=") and step.value == ZERO
+def _without_zeros(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps without those that add zero, but for tensors that nothing else writes."""
+    others = {s.target for s in statements_of(steps) if not _adds_nothing(s)}
+    kept: list[Step] = []
+    for step in steps:
+        if not isinstance(step, Statement):
+            kept.append(replace(step, body=_without_zeros(step.body)))
+        elif not _adds_nothing(step):
+            kept.append(step)
+        elif step.target not in others:
+            others.add(step.target)
+            kept.append(step)
+    return tuple(kept)
+
+
+def _adds_nothing(statement: Statement) -> bool:
+    return statement.operator in ("+=", "-=") and statement.value == ZERO
