@@ -224,7 +224,7 @@ PREPARATIONS = (
 )
 
 
-@examples(1)
+@examples(2)
 @given(cases(), st.booleans())
 def test_no_pass_changes_what_a_program_means(case: Case, derived: bool):
     law_of_passes(case, PIPELINE, derived=derived)
@@ -240,7 +240,7 @@ def computed(program: Program, expected: Sample) -> Arrays:
     return load(source, made).run(expected.arrays)
 
 
-@examples(1)
+@examples(2)
 @given(cases())
 def test_numpy_equals_the_loop_nest(case: Case):
     program = program_of(case.text)
@@ -248,7 +248,7 @@ def test_numpy_equals_the_loop_nest(case: Case):
     assert_close(computed(program, expected), expected, 1e-12)
 
 
-@examples(1)
+@examples(2)
 @given(cases())
 def test_numpy_equals_the_loop_nest_backward_too(case: Case):
     program = differentiate(program_of(case.text))

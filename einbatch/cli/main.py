@@ -13,6 +13,8 @@ from einbatch.cli import arguments
 
 DONE, WRONG, MISUSED, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: the program or data is wrong; the command line is; no resources; Ctrl-C."""
+LIMITS = ("E0105", "E0106")
+"""Codes of files too large and nesting too deep: refusals, though no memory is asked for."""
 
 
 class Verb(Protocol):
@@ -51,7 +53,8 @@ def _report(error: Exception) -> int:
 
     if isinstance(error, EinbatchError):
         print(error, file=sys.stderr)
-        return REFUSED if error.is_refusal else WRONG
+        refused = all(item.code in LIMITS or item.is_refusal for item in error.diagnostics)
+        return REFUSED if refused else WRONG
     if isinstance(error, MemoryError):
         print("error[E0811]: there is not enough memory for this", file=sys.stderr)
         print("  help: bind less data, or make the tensors smaller", file=sys.stderr)

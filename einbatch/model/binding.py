@@ -14,9 +14,17 @@ from einbatch.ir import Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_members, convert, missing
 from einbatch.model.initial import initial_array
+from einbatch.plan import check_tensors
 
 Load = Callable[[Tensor], ArrayLike]
 T = TypeVar("T")
+
+
+def refuse_large(program: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
+    """E0701 for tensors beyond the memory allowance, before anything is allocated."""
+    findings = check_tensors(program, extents, dtype)
+    if findings:
+        raise EinbatchError(findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ def bind(
     if errors:
         raise EinbatchError(errors)
     extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
+    refuse_large(program, extents, dtype)
     for tensor in literals:
         arrays[tensor.name] = initial_array(program, tensor, extents, 0, dtype)
     for tensor in program.of_kind("input"):

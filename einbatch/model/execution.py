@@ -12,14 +12,15 @@ import numpy as np
 
 from einbatch.backends import BACKENDS as PLANNED
 from einbatch.backends import backend as load_backend
-from einbatch.diagnostics import EinbatchError, fail
+from einbatch.diagnostics import fail
 from einbatch.elaborate import erase_statement
 from einbatch.ir import Program, Statement
 from einbatch.ir.program import Dtype
 from einbatch.loops import run as run_loops
 from einbatch.model.arrays import Array
 from einbatch.model.restrict import restrict
-from einbatch.plan import Plan, check_tensors, plan
+from einbatch.optimize.pipeline import optimize
+from einbatch.plan import Plan, plan
 from einbatch.syntax import unparse
 
 LOOPS = "loops"
@@ -84,7 +85,6 @@ class Execution:
         if self.is_planned:
             return dict(self.emitted(program, extents, names, updates=updates).runner.run(arrays))
         part = restrict(program, names, updates=updates)
-        refuse_large(part, extents, self.dtype)
         known = {tensor.name for tensor in part.tensors}
         given = {name: array for name, array in arrays.items() if name in known}
         values = run_loops(part, given, extents, updates=updates, dtype=self.dtype)
@@ -118,13 +118,14 @@ def emit(
     *,
     updates: bool = False,
 ) -> Emitted:
-    """A program planned and written as a backend's module."""
+    """A program optimized, planned and written as a backend's module."""
+    stable = optimize(program)
 
     def describe(statement: Statement) -> str:
-        return unparse(erase_statement(program, statement))
+        return unparse(erase_statement(stable, statement))
 
     made = plan(
-        program,
+        stable,
         extents,
         dtype=dtype,
         outputs=outputs,
@@ -136,16 +137,12 @@ def emit(
     return Emitted(made, source, cast(Runner, module.load(source, made)))
 
 
-def refuse_large(program: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
-    """E0701 for tensors beyond the memory allowance, before anything is allocated."""
-    findings = check_tensors(program, extents, dtype)
-    if findings:
-        raise EinbatchError(findings)
-
-
 def mean_of(value: object) -> float:
     """The objective's value: itself, or its mean over the batch."""
-    return float(np.mean(np.asarray(value, dtype=np.float64)))
+    if not isinstance(value, np.ndarray):
+        return float(cast(float, value))
+    array = cast(Array, value)
+    return float(np.add.reduce(array, axis=None, dtype=np.float64)) / array.size
 
 
 def resolve_dtype(dtype: str | None, program: Program) -> Dtype:

@@ -17,7 +17,7 @@ from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_names, merge_names
-from einbatch.model.binding import bind
+from einbatch.model.binding import bind, refuse_large
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
@@ -107,6 +107,7 @@ class Model:
         names = tuple(tensor.name for tensor in self.params)
         part = self._part(self.front.forward, names)
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
+        refuse_large(part, extents, self.dtype)
         return {
             tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
             for tensor in self.params

@@ -14,18 +14,20 @@ from einbatch.ir import Program
 from einbatch.model.arrays import (
     Array,
     as_numbers,
+    check_members,
     check_names,
     convert,
     merge_names,
     missing,
 )
-from einbatch.model.binding import Bound, Load, bind
+from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
 from einbatch.model.restrict import restrict
 from einbatch.train.updates import STEP, Training
 
 Advance = Callable[[Mapping[str, Array]], tuple[float, ...]]
+Shapes = tuple[tuple[int, ...], ...]
 
 
 class Updating:
@@ -86,9 +88,12 @@ class Trainer:
         self._load = load
         self._kept: dict[str, Array] = {}
         self._count = 0
-        self._advances: dict[tuple[tuple[int, ...], ...], Advance] = {}
+        self._advances: dict[Shapes, Advance] = {}
+        self._bound: dict[Shapes, Bound] = {}
         inputs = updating.program.of_kind("input")
         self._inputs = tuple(t for t in inputs if t.name != updating.counter)
+        declared = updating.source.of_kind("input")
+        self._names = tuple(t.name for t in declared if t.name != updating.counter)
         if self._given is not None:
             check_names(self._given, updating.params, "param")
 
@@ -113,9 +118,32 @@ class Trainer:
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
         """One update on a minibatch; the objective before it."""
         given = merge_names(data, inputs)
-        declared = [t.name for t in self._updating.source.of_kind("input")]
-        check_names(given, [name for name in declared if name != self._updating.counter], "input")
-        return self.advance(self.bind(given).arrays)[0]
+        check_names(given, self._names, "input")
+        arrays = self._as_before(given)
+        if arrays is None:
+            bound = self.bind(given)
+            arrays = bound.arrays
+            self._bound[self._shapes(arrays)] = bound
+        return self.advance(arrays)[0]
+
+    def _as_before(self, given: Mapping[str, ArrayLike]) -> dict[str, Array] | None:
+        """The inputs of an update, where every one is given, in shapes that were bound before."""
+        if len(given) != len(self._inputs):
+            return None
+        dtype, program = self._updating.execution.dtype, self._updating.program
+        try:
+            arrays = {t.name: convert(t, given[t.name], dtype) for t in self._inputs}
+        except KeyError:
+            return None
+        known = self._bound.get(self._shapes(arrays))
+        if known is None:
+            return None
+        for tensor in self._inputs:
+            check_members(program, tensor, arrays[tensor.name], known.extents)
+        return arrays
+
+    def _shapes(self, arrays: Mapping[str, Array]) -> Shapes:
+        return tuple(arrays[tensor.name].shape for tensor in self._inputs)
 
     def bind(self, given: Mapping[str, ArrayLike]) -> Bound:
         """The inputs of an update, checked; the trainer starts with the first ones."""
@@ -126,7 +154,7 @@ class Trainer:
 
     def advance(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """One update on arrays that `bind` has checked: the objective, then the reports."""
-        shapes = tuple(arrays[tensor.name].shape for tensor in self._inputs)
+        shapes = self._shapes(arrays)
         advance = self._advances.get(shapes)
         if advance is None:
             advance = self._advance_on(arrays)
@@ -183,6 +211,7 @@ def starting_values(
     part = restrict(program, names)
     shapes = input_shapes(part, inputs, load)
     extents = bind_extents(part, shapes)
+    refuse_large(part, extents, dtype)
     kept: dict[str, Array] = {}
     for name in names:
         tensor = program.tensor(name)
