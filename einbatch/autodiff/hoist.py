@@ -66,10 +66,13 @@ class _Hoist:
         self.statement: Statement | None = None
         self.conditions: tuple[tuple[Expression, bool], ...] = ()
         self.scope: tuple[str, ...] = ()
+        self.named: dict[Expression, Read] = {}
 
     def step(self, step: Step) -> list[Step]:
         if not isinstance(step, Statement):
+            self.named = {}  # a round's values are not another's
             body = tuple(new for inner in step.body for new in self.step(inner))
+            self.named = {}
             return [replace(step, body=body)]
         if step.target not in self.active:
             return [step]
@@ -215,6 +218,8 @@ class _Hoist:
         assert self.statement is not None
         for condition, taken in reversed(self.conditions):
             part = choose(condition, part, ZERO) if taken else choose(condition, ZERO, part)
+        if part in self.named:
+            return self.named[part]
         conditions, self.conditions = self.conditions, ()
         scope, order = self.scope, self.statement.indices
         axes = tuple(sorted(free_indices(part), key=_position(order)))
@@ -228,7 +233,8 @@ class _Hoist:
         span = self.statement.span
         self.tensors.append(Tensor(name, "value", extents, span=span))
         self.before.append(Statement(name, subscripts, "=", value, axes, span))
-        return Read(name, subscripts, None, part.span)
+        self.named[part] = Read(name, subscripts, None, part.span)
+        return self.named[part]
 
     def extent(self, index: str) -> Expression:
         own = (item.extent for item in self.indices if item.name == index)

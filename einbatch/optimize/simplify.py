@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import TypeGuard
 
-from einbatch.ir.build import ONE, ZERO
+from einbatch.ir.build import ONE, ZERO, divide, multiply
 from einbatch.ir.program import (
     Apply,
     Expression,
@@ -80,6 +81,8 @@ def simplify_node(node: Expression) -> Expression:
             return ONE
         case Apply(primitive="select", arguments=(_, a, b)) if a == b:
             return a
+        case Apply("select", (Apply("eq", (Number(value=a), Number(value=b))), same, other)):
+            return same if a == b else other
         case Reduce(reduction="sum", body=Apply(primitive="neg", arguments=(inner,)), span=span):
             return Apply("neg", (replace(node, body=inner),), span)
         case _:
@@ -98,7 +101,7 @@ def _product(node: Apply, arguments: tuple[Expression, ...]) -> Expression:
                 factors += _factors(argument)
     if ZERO in factors:
         return ZERO
-    whole = _numbers_first(tuple(factor for factor in factors if factor != ONE))
+    whole = _numbers_first(_cancelled(tuple(factor for factor in factors if factor != ONE)))
     result = ONE if not whole else whole[0] if len(whole) == 1 else replace(node, arguments=whole)
     return Apply("neg", (result,), node.span) if negative else result
 
@@ -115,6 +118,49 @@ def _numbers_first(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
             return (replace(first, arguments=(number, below)), *rest)
         case _:
             return (number, *others)
+
+
+def _cancelled(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    """`2*(g/2)*x` as `g*x` and `6*(g/4)*x` as `3*g/2*x`, where the numbers are integers."""
+    above, below = 1, 1
+    rest: list[Expression] = []
+    for factor in factors:
+        if isinstance(factor, Number) and isinstance(factor.value, int):
+            above *= factor.value
+        else:
+            undivided, divisor = _undivided(factor)
+            below *= divisor
+            rest += [part for part in _factors(undivided) if part != ONE]
+    if above == 1 or below == 1 or not rest:
+        return factors
+    number = Fraction(above, below)
+    front = () if number.numerator == 1 else (Number(number.numerator),)
+    if number.denominator == 1:
+        return (*front, *rest)
+    count = 2 if _is_share(rest[0]) and len(rest) > 1 else 1
+    run = multiply(*front, *rest[:count])
+    return (divide(run, Number(number.denominator)), *rest[count:])
+
+
+def _is_share(factor: Expression) -> bool:
+    """True for `1/B`, which leads its product."""
+    return isinstance(factor, Apply) and factor.primitive == "div" and factor.arguments[0] == ONE
+
+
+def _undivided(factor: Expression) -> tuple[Expression, int]:
+    """A factor without the integers that it is divided by, and their product."""
+    match factor:
+        case Apply(primitive="div", arguments=(inner, Number(value=int(n)))) if n > 0:
+            rest, divisor = _undivided(inner)
+            return rest, divisor * n
+        case Apply("div", (inner, Apply("mul", (Number(value=int(n)), *others)))) if n > 0:
+            rest, divisor = _undivided(divide(inner, multiply(*others)))
+            return rest, divisor * n
+        case Apply(primitive="div", arguments=(inner, other)):
+            rest, divisor = _undivided(inner)
+            return (divide(rest, other), divisor) if divisor > 1 else (factor, 1)
+        case _:
+            return factor, 1
 
 
 def _is_plain(factor: Expression) -> TypeGuard[Number]:

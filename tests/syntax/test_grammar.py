@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from lark import Lark, logger
-from lark.exceptions import GrammarError
+from lark.exceptions import GrammarError, LexError
 
 from einbatch.syntax import grammar
 from einbatch.syntax.expected import KEYWORDS, STARTERS
@@ -61,6 +61,12 @@ def test_a_conflict_in_this_very_grammar_would_be_seen():
     broken = grammar_text().replace("_times: STAR | SLASH", "_times: STAR | SLASH | MINUS")
     assert broken != grammar_text()
     assert conflicts(broken, **OPTIONS)
+
+
+def test_the_terminals_are_valid():
+    assert Lark(grammar_text(), **(OPTIONS | {"lexer": "basic"}))
+    with pytest.raises(LexError):
+        Lark(grammar_text() + "EMPTY: /a?/\n%ignore EMPTY\n", **(OPTIONS | {"lexer": "basic"}))
 
 
 def test_every_keyword_of_the_grammar_can_be_told():

@@ -16,6 +16,8 @@ def view_expression(root: str, of: Shape, shape: Shape, strides: Shape, offset: 
     'x.reshape(2, 12)'
     >>> view_expression("x", (3,), (2, 3), (0, 1), 0)
     'np.broadcast_to(x, (2, 3))'
+    >>> view_expression("x", (3, 3), (2, 3, 3), (0, 1, 3), 0)
+    'np.broadcast_to(x.reshape(1, 3, 3).transpose(0, 2, 1), (2, 3, 3))'
     >>> view_expression("x", (5, 4), (5,), (4,), 1)
     'x[:, 1]'
     >>> view_expression("x", (9,), (3, 4), (2, 1), 0)
@@ -57,7 +59,8 @@ def _broadcast(root: str, of: Shape, shape: Shape, strides: Shape, offset: int) 
     inner = _permuted(root, of, narrow, strides, 0)
     if inner is None:
         return None
-    if narrow == (*(1 for _ in range(len(shape) - len(of))), *of):
+    leading = (*(1 for _ in range(len(shape) - len(of))), *of)
+    if narrow == leading and strides == contiguous(narrow):
         inner = root
     return f"np.broadcast_to({inner}, {_tuple(shape)})"
 
