@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 from einbatch.diagnostics import fail
 from einbatch.elaborate.expressions import Resolver
+from einbatch.elaborate.samples import resolve_samples
 from einbatch.elaborate.scope import Scope
 from einbatch.ir import (
     Draw,
@@ -64,6 +65,8 @@ def resolve_declarations(
     work = _Declarations(scope, resolver, dict(overrides))
     for statement in program.statements:
         attempt(lambda statement=statement: work.declare(statement))
+    for tensor in resolve_samples(program, resolver, work.constant):
+        attempt(lambda tensor=tensor: work.tensors.append(tensor()))
     attempt(work.check_overrides)
     return work.result()
 
@@ -81,7 +84,7 @@ class _Declarations:
         self.dtype: tree.Dtype | None = None
 
     def result(self) -> Declared:
-        kinds = ("input", "param", "state")
+        kinds = ("input", "param", "state", "draw")
         tensors = sorted(self.tensors, key=lambda tensor: kinds.index(tensor.kind))
         return Declared(
             tuple(self.lets),

@@ -10,15 +10,17 @@ from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic, fail
 from einbatch.elaborate.binding import check_fixed
 from einbatch.elaborate.declarations import Declared, resolve_declarations
 from einbatch.elaborate.expressions import Resolver
+from einbatch.elaborate.expand import expand
 from einbatch.elaborate.extents import Extents
 from einbatch.elaborate.integers import mark_integers
 from einbatch.elaborate.objective import check_cotangents, next_cotangent, resolve_objective
 from einbatch.elaborate.order import check_order, check_update_order
 from einbatch.elaborate.scope import Scope, collect, spellings
 from einbatch.elaborate.shapes import Shapes
-from einbatch.elaborate.statements import Typed, assignments, resolve_statement
+from einbatch.elaborate.statements import Typed, resolve_statement, resolve_steps
 from einbatch.elaborate.subscripts import check_subscripts
-from einbatch.ir import Program, Statement, free_indices
+from einbatch.elaborate.wraps import fill_wraps
+from einbatch.ir import Program, Statement, Step, free_indices, statements_of
 from einbatch.syntax import nodes as tree
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ def elaborate(
     that is read, never written and never declared is an input; otherwise it is an
     error. Raises EinbatchError with every error of the program.
     """
+    program = expand(program)
     scope = collect(program)
     work = _Work(program, scope, list(scope.errors))
     return work.run(dict(set or {}), Shapes(scope, implicit_inputs))
@@ -103,18 +106,17 @@ class _Work:
 
     def resolve(
         self, resolver: Resolver, lines: tuple[tree.Statement, ...], *, update: bool
-    ) -> tuple[Statement, ...]:
+    ) -> tuple[Step, ...]:
         def one(typed: Typed) -> Statement | None:
             return self.attempt(lambda: resolve_statement(resolver, typed, update=update))
 
-        found = [one(typed) for line in lines for typed in assignments(line)]
-        return tuple(statement for statement in found if statement is not None)
+        return tuple(step for line in lines for step in resolve_steps(line, one))
 
     def with_extents(self, program: Program, shapes: Shapes, declared: Declared) -> Program:
         lets = {let.name: let.value for let in declared.lets}
         extents = Extents(lets, declared.batch)
-        steps = tuple(s for s in (*program.statements, *program.updates, *program.reports))
-        statements = tuple(step for step in steps if isinstance(step, Statement))
+        steps = (*program.statements, *program.updates, *program.reports)
+        statements = tuple(statements_of(steps))
         self.attempt(lambda: shapes.unify(extents, declared, statements))
         self.errors += self.attempt(extents.conflicts) or ()
         self.stop_on_errors()
@@ -126,7 +128,7 @@ class _Work:
         )
         self.errors += check_fixed(program)
         self.stop_on_errors()
-        return mark_integers(program)
+        return mark_integers(fill_wraps(program))
 
 
 def resolve_report(resolver: Resolver, report: tree.Report) -> Statement:

@@ -46,6 +46,10 @@ def erase_statement(program: Program, statement: Statement) -> tree.For | tree.A
     return _Eraser(program).statement(statement)
 
 
+GIVEN = ("training",)
+"""Tensors that whoever runs a program gives, without a declaration."""
+
+
 class _Eraser:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -83,7 +87,7 @@ class _Eraser:
         return tree.Option(name, self.expression(value))
 
     def is_declared(self, tensor: Tensor) -> bool:
-        return tensor.kind != "value"
+        return tensor.kind != "value" and tensor.name not in GIVEN
 
     def indices(self) -> list[tree.Statement]:
         found: list[tree.Statement] = []
@@ -110,12 +114,25 @@ class _Eraser:
             literal = None if initial is None else self.initial(initial)
             return tree.Input(name, axes, member, literal, tensor.source)
         if isinstance(initial, Draw):
-            arguments = tuple(self.expression(argument) for argument in initial.arguments)
-            return tree.Param(name, axes, tree.Draw(initial.distribution, arguments))
+            if tensor.kind == "draw":
+                return self.sample(tensor, initial)
+            return tree.Param(name, axes, self.draw(initial))
         if initial is None:
             raise InternalError(f"{tensor.name} has no initial value")
         kind = tree.Param if tensor.kind == "param" else tree.State
         return kind(name, axes, self.initial(initial))
+
+    def draw(self, draw: Draw) -> tree.Draw:
+        arguments = tuple(self.expression(argument) for argument in draw.arguments)
+        return tree.Draw(draw.distribution, arguments)
+
+    def sample(self, tensor: Tensor, draw: Draw) -> tree.For | tree.Sample:
+        axes = tuple(self.name(axis) for axis in tensor.axes)
+        name = self.name(tensor.name)
+        if not axes:
+            return tree.Sample(tree.Name(name), self.draw(draw))
+        target = tree.Access(name, tuple(tree.Name(axis) for axis in axes))
+        return tree.For(axes, (tree.Sample(target, self.draw(draw)),))
 
     def initial(self, initial: Draw | Elements | Expression) -> tree.Expression | tree.Elements:
         match initial:
@@ -126,9 +143,10 @@ class _Eraser:
             case _:
                 return self.expression(initial)
 
-    def step(self, step: Step) -> tree.Statement:
+    def step(self, step: Step) -> tree.Scan | tree.For | tree.Assign:
         if isinstance(step, Scan):
-            raise InternalError("a scan has no text")
+            body = tuple(self.step(inner) for inner in step.body)
+            return tree.Scan(self.name(step.index), step.down, body)
         return self.statement(step)
 
     def statement(self, statement: Statement) -> tree.For | tree.Assign:
@@ -136,7 +154,8 @@ class _Eraser:
         if statement.subscripts:
             subscripts = tuple(self.expression(item) for item in statement.subscripts)
             target = tree.Access(self.name(statement.target), subscripts)
-        assign = tree.Assign(target, statement.operator, self.expression(statement.value))
+        value = self.expression(statement.value)
+        assign = tree.Assign(target, statement.operator, value, partial=statement.partial)
         if not statement.indices:
             return assign
         return tree.For(tuple(self.name(index) for index in statement.indices), (assign,))
@@ -156,12 +175,13 @@ class _Eraser:
                 return tree.Name(self.name(name))
             case Extent(name=name):
                 return tree.ExtentOf(self.name(name))
-            case Read(otherwise=otherwise) if otherwise is not None:
-                raise InternalError("a read with an alternative has no text")
             case Read(tensor=tensor, subscripts=()):
                 return tree.Name(self.name(tensor))
-            case Read(tensor=tensor, subscripts=subscripts):
-                return tree.Access(self.name(tensor), tuple(map(self.expression, subscripts)))
+            case Read(tensor=tensor, subscripts=subscripts, otherwise=otherwise):
+                access = tree.Access(self.name(tensor), tuple(map(self.expression, subscripts)))
+                if otherwise is None:
+                    return access
+                return tree.Otherwise(access, self.expression(otherwise))
             case Reduce(reduction=reduction, indices=indices, body=body):
                 names = tuple(self.name(index) for index in indices)
                 return tree.Reduction(reduction, names, self.expression(body))
@@ -180,6 +200,8 @@ class _Eraser:
     def apply(self, node: Apply) -> tree.Expression:
         parts = tuple(self.expression(argument) for argument in node.arguments)
         match node.primitive, parts:
+            case "ne", (tree.Name(identifier=tree.Identifier(key="training")) as training, _):
+                return training
             case "add", (first, *_):
                 rest = (self.term(argument) for argument in node.arguments[1:])
                 return tree.Sum((("+", first), *rest))

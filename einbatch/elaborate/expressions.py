@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, assert_never
 
 from einbatch.diagnostics import EinbatchError, Span, fail
@@ -109,6 +110,10 @@ class Resolver:
                 return Apply("not", (self.condition(operand),), span)
             case tree.Iverson(condition=condition):
                 return Apply("iverson", (self.condition(condition),), span)
+            case tree.Otherwise(read=read, alternative=alternative):
+                found = self.access(read)
+                assert isinstance(found, Read)
+                return replace(found, otherwise=self.number(alternative), span=span)
             case _:
                 assert_never(node)
 
@@ -161,8 +166,15 @@ class Resolver:
         return Read(node.tensor.key, subscripts, None, node.span)
 
     def subscript(self, node: tree.Expression) -> Expression:
-        """A subscript, which must be a number; that it is an integer is checked later."""
-        return self.number(node)
+        """A subscript, which must be a number; that it is an integer is checked later.
+
+        `mod(e)` and `clamp(e)` as a whole wrap and clamp; their axis is put in later.
+        """
+        match node:
+            case tree.Call(function=("mod" | "clamp") as function, arguments=(argument,)):
+                return Apply(function, (self.number(argument),), node.span)
+            case _:
+                return self.number(node)
 
     def call(self, node: tree.Call) -> Expression:
         """A function of its arguments."""

@@ -231,7 +231,7 @@ def _as_call(primitive: str) -> Callable[[list[str]], str]:
 
 
 _SHOWN: dict[str, Callable[[list[str]], str]] = {
-    "add": lambda parts: "(" + "+".join(parts) + ")",
+    "add": lambda parts: "+".join(parts).replace("+-", "-"),
     "mul": "*".join,
     "div": "/".join,
     "pow": "^".join,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from einbatch.diagnostics import Diagnostic, diagnostic, fail
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope
 from einbatch.elaborate.statements import target_name
-from einbatch.ir import Objective, Statement
+from einbatch.ir import Objective, Step, statements_of
 from einbatch.syntax import nodes as tree
 
 
-def next_cotangent(statements: Iterable[Statement]) -> str:
+def next_cotangent(steps: Iterable[Step]) -> str:
     """The suffix of the cotangents: `.grad`, or `.grad2` where forward tensors end in `.grad`."""
     level = 0
-    for statement in statements:
+    for statement in statements_of(tuple(steps)):
         _, dot, number = statement.target.rpartition(".grad")
         if dot:
             level = max(level, int(number or 1))

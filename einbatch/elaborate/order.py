@@ -1,11 +1,15 @@
-"""What stands where: a tensor is written, then read, and never the other way round."""
+"""What stands where: a tensor is written, then read, and never the other way round.
+
+In a scan, "before" is by rounds: what an earlier round wrote may be read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
-from einbatch.ir import Program, Statement, reads, statements_of
+from einbatch.elaborate.scans import Round, check_scan, reads_of, rounds_of
+from einbatch.ir import Program, Statement, statements_of, written
 
 
 def check_order(program: Program) -> Iterator[Diagnostic]:
@@ -13,39 +17,42 @@ def check_order(program: Program) -> Iterator[Diagnostic]:
     given = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
     first_write: dict[str, Span] = {}
     first_read: dict[str, Span] = {}
-    for statement in statements_of(program.statements):
-        yield from _read_before(statement, program, given | first_write.keys(), first_read)
-        yield from _write(statement, first_write, first_read)
-        first_write.setdefault(statement.target, statement.span)
+    for step in rounds_of(program.statements, ()):
+        known = given | first_write.keys()
+        yield from _read_before(step, program, known, first_read)
+        yield from _write(step.statement, first_write, first_read)
+        first_write.setdefault(step.statement.target, step.statement.span)
     for report in program.reports:
-        yield from _read_before(report, program, given | first_write.keys(), first_read)
+        yield from _read_before(Round(report, ()), program, given | first_write.keys(), first_read)
+    yield from check_scan(program)
 
 
 def check_update_order(program: Program) -> Iterator[Diagnostic]:
     """In the update statements: temporaries have a value before they are read."""
     known = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
-    known |= {statement.target for statement in statements_of(program.statements)}
+    known |= set(written(program.statements))
     suffix = program.cotangent
     known |= {tensor.name for tensor in program.tensors if tensor.name.endswith(suffix)}
-    for statement in statements_of(program.updates):
-        yield from _read_before(statement, program, known, {})
-        known.add(statement.target)
+    for step in rounds_of(program.updates, ()):
+        yield from _read_before(step, program, known, {})
+        known.add(step.statement.target)
 
 
 def _read_before(
-    statement: Statement, program: Program, known: set[str], first_read: dict[str, Span]
+    step: Round, program: Program, known: set[str], first_read: dict[str, Span]
 ) -> Iterator[Diagnostic]:
-    for expression in (*statement.subscripts, statement.value):
-        for read in reads(expression):
-            first_read.setdefault(read.tensor, read.span)
-            if read.tensor not in known:
-                yield diagnostic(
-                    "E0410",
-                    f"`{read.tensor}` is read before it has a value",
-                    (read.span, "read here"),
-                    *_later_write(program, read.tensor),
-                    help="statements run from top to bottom; move the one that writes it up",
-                )
+    for read in reads_of(step.statement):
+        if step.is_of_another_round(read):
+            continue
+        first_read.setdefault(read.tensor, read.span)
+        if read.tensor not in known:
+            yield diagnostic(
+                "E0410",
+                f"`{read.tensor}` is read before it has a value",
+                (read.span, "read here"),
+                *_later_write(program, read.tensor),
+                help="statements run from top to bottom; move the one that writes it up",
+            )
 
 
 def _later_write(program: Program, name: str) -> list[tuple[Span, str]]:

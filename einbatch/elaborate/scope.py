@@ -10,8 +10,11 @@ from typing import Literal
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
 from einbatch.ir import FUNCTIONS, REDUCTIONS
 from einbatch.syntax import nodes as tree
+from einbatch.syntax.traverse import parts
 
-Meaning = Literal["index", "extent", "constant", "input", "param", "state", "value", "report"]
+Meaning = Literal[
+    "index", "extent", "constant", "input", "param", "state", "draw", "value", "report"
+]
 WORDS: dict[Meaning, str] = {
     "index": "an index",
     "extent": "an extent",
@@ -19,10 +22,11 @@ WORDS: dict[Meaning, str] = {
     "input": "an input",
     "param": "a param",
     "state": "a state",
+    "draw": "a random draw",
     "value": "a tensor",
     "report": "a report",
 }
-TENSORS: frozenset[Meaning] = frozenset({"input", "param", "state", "value"})
+TENSORS: frozenset[Meaning] = frozenset({"input", "param", "state", "draw", "value"})
 CONSTANTS = ("pi", "inf")
 
 
@@ -87,8 +91,10 @@ def collect(program: tree.Tree) -> Scope:
         _declare(scope, statement)
     for statement in program.statements:
         _declare_extents(scope, statement)
+    for sample in samples(program.statements):
+        _declare_target(scope, sample.target, "draw")
     for target in _targets(program.statements):
-        _declare_target(scope, target)
+        _declare_target(scope, target, "value")
     for identifier in _index_uses(program.statements):
         if scope.find(identifier.key) is None:
             scope.declare("index", identifier)
@@ -144,19 +150,33 @@ def _targets(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Access | t
         match statement:
             case tree.Assign(target=target):
                 yield target
-            case tree.For(body=body):
+            case tree.For(body=body) | tree.Scan(body=body):
                 yield from _targets(body)
             case _:
                 pass
 
 
-def _declare_target(scope: Scope, target: tree.Access | tree.Name) -> None:
+def samples(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Sample]:
+    """Every random draw, those in blocks included."""
+    for statement in statements:
+        match statement:
+            case tree.Sample():
+                yield statement
+            case tree.For(body=body) | tree.Scan(body=body):
+                yield from samples(body)
+            case _:
+                pass
+
+
+def _declare_target(
+    scope: Scope, target: tree.Access | tree.Name, meaning: Literal["draw", "value"]
+) -> None:
     identifier = target.tensor if isinstance(target, tree.Access) else target.identifier
     known = scope.find(identifier.key)
     if known is not None and known.meaning in ("input", "param", "state"):
         return
     rank = len(target.subscripts) if isinstance(target, tree.Access) else 0
-    scope.declare("value", identifier, rank)
+    scope.declare(meaning, identifier, rank)
 
 
 def _index_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identifier]:
@@ -171,6 +191,8 @@ def _index_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identif
                 yield from statement.axes
                 if isinstance(statement, tree.Input) and statement.member is not None:
                     yield statement.member
+    for sample in samples(statements):
+        yield from _indices_in(sample.target)
     yield from _loop_uses(statements)
     for statement in statements:
         if isinstance(statement, tree.Report):
@@ -182,6 +204,9 @@ def _loop_uses(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Identifi
         match statement:
             case tree.For(indices=indices, body=body):
                 yield from indices
+                yield from _loop_uses(body)
+            case tree.Scan(index=index, body=body):
+                yield index
                 yield from _loop_uses(body)
             case tree.Assign(target=target, value=value):
                 yield from _indices_in(target)
@@ -202,33 +227,6 @@ def _indices_in(expression: tree.Expression) -> Iterator[tree.Identifier]:
             case _:
                 pass
         stack.extend(reversed(parts(node)))
-
-
-def parts(node: tree.Expression) -> tuple[tree.Expression, ...]:
-    """The expressions directly below a node of the tree."""
-    match node:
-        case tree.Access(subscripts=below) | tree.Call(arguments=below):
-            return below
-        case tree.Logic(operands=below):
-            return below
-        case tree.Sum(terms=pairs):
-            return tuple(term for _, term in pairs)
-        case tree.Product(factors=pairs):
-            return tuple(factor for _, factor in pairs)
-        case tree.Negate(operand=operand) | tree.Not(operand=operand):
-            return (operand,)
-        case tree.Power(base=base, exponent=exponent):
-            return (base, exponent)
-        case tree.Reduction(body=body):
-            return (body,)
-        case tree.If(condition=condition, consequent=consequent, alternative=alternative):
-            return (condition, consequent, alternative)
-        case tree.Compare(left=left, right=right):
-            return (left, right)
-        case tree.Iverson(condition=condition):
-            return (condition,)
-        case tree.Number() | tree.Name() | tree.ExtentOf():
-            return ()
 
 
 def spellings(scope: Scope) -> tuple[tuple[str, str], ...]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from einbatch.diagnostics import Span, fail
-from einbatch.elaborate.bounds import largest_reached
 from einbatch.elaborate.declarations import Declared
 from einbatch.elaborate.extents import Extents, Variable
+from einbatch.elaborate.ranges import Ranges
 from einbatch.elaborate.scope import TENSORS, Scope
 from einbatch.ir import (
     Elements,
@@ -99,12 +99,19 @@ class Shapes:
                     _join(extents, read.tensor, read.subscripts)
         for name in self.names(declared):
             self._join_cotangent(extents, name)
-        self._fix_scattered(extents, statements, declared)
+        extents.name_classes(self._named(declared))
+        self._infer_ranges(extents, statements, declared)
         self._name_loose_axes(extents)
+        extents.names.clear()
+        extents.name_classes(self._named(declared))
+
+    def _named(self, declared: Declared) -> list[Variable]:
+        """What a class may be called: named extents, then indices; `j' < |j|` after `j`."""
+        symbols = self.scope.symbols.items()
         following = {d.index.key for d in declared.extents if isinstance(d.extent, Extent)}
-        leading = sorted(indices, key=following.__contains__)  # `j' < |j|` is named after `j`
-        ordered = [("extent", key) for key in symbols] + [("index", key) for key in leading]
-        extents.name_classes(ordered)
+        indices = [key for key, symbol in symbols if symbol.meaning == "index"]
+        named = [("extent", key) for key, symbol in symbols if symbol.meaning == "extent"]
+        return named + [("index", key) for key in sorted(indices, key=following.__contains__)]
 
     def _join_cotangent(self, extents: Extents, name: str) -> None:
         if base_of(name) == name or base_of(name) not in self.ranks:
@@ -113,19 +120,17 @@ class Shapes:
         for k in map(str, range(rank)):
             extents.join(("axis", base_of(name), k), ("axis", name, k), place)
 
-    def _fix_scattered(
+    def _infer_ranges(
         self, extents: Extents, steps: tuple[Statement, ...], declared: Declared
     ) -> None:
-        """An axis that only computed subscripts write reaches as far as they do."""
+        ranks = {tensor.name: len(tensor.axes) for tensor in declared.tensors}
+        ranks |= {key: self.ranks[key][0] for key in self.implicit}
+        inputs = [tensor.name for tensor in declared.tensors if tensor.kind == "input"]
+        given = [
+            ("axis", name, str(k)) for name in (*inputs, *self.implicit) for k in range(ranks[name])
+        ]
         members = {t.name: t.member for t in declared.tensors if t.member is not None}
-        for statement in steps:
-            for k, subscript in enumerate(statement.subscripts):
-                axis = ("axis", statement.target, str(k))
-                if isinstance(subscript, IndexValue) or self._is_known(extents, axis):
-                    continue
-                reached = largest_reached(subscript, members)
-                if reached is not None:
-                    extents.fix(axis, reached, subscript.span)
+        Ranges(extents, given, _integers(extents), members).infer(steps)
 
     def _is_known(self, extents: Extents, axis: Variable) -> bool:
         if extents.is_fixed(axis):
@@ -203,6 +208,16 @@ class Shapes:
         symbol = self.scope.find(name)
         identifier = self.cotangent_reads[name] if symbol is None else symbol.identifier
         return identifier.span
+
+
+def _integers(extents: Extents) -> dict[str, int]:
+    """The constants that are integers."""
+    values = ((name, extents.constant(name, value.span)) for name, value in extents.constants.items())
+    return {
+        name: value.value
+        for name, value in values
+        if isinstance(value, Number) and isinstance(value.value, int)
+    }
 
 
 def _declare(

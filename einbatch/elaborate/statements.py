@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, fail
@@ -13,7 +13,9 @@ from einbatch.ir import (
     IndexValue,
     Read,
     Reduce,
+    Scan,
     Statement,
+    Step,
     free_indices,
     walk,
 )
@@ -22,22 +24,36 @@ from einbatch.syntax import nodes as tree
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """An assignment as typed, with the loop lists around it (None: no `for`)."""
+    """An assignment as typed, with the loop lists around it (None: no `for`) and the scans."""
 
     assign: tree.Assign
     loops: tuple[tree.Identifier, ...] | None
+    scans: tuple[str, ...] = ()
 
 
-def assignments(
-    statement: tree.Statement, loops: tuple[tree.Identifier, ...] | None = None
-) -> Iterator[Typed]:
-    """The assignments below a statement, each with its whole loop list."""
+Around = tuple[tuple[tree.Identifier, ...] | None, tuple[str, ...]]
+"""The loop list and the scans around a statement."""
+Resolve = Callable[[Typed], Statement | None]
+
+
+def resolve_steps(
+    statement: tree.Statement, resolve: Resolve, around: Around = (None, ())
+) -> Iterator[Step]:
+    """The steps below a statement of the tree; `resolve` turns one assignment into its own."""
+    loops, scans = around
     match statement:
         case tree.Assign():
-            yield Typed(statement, loops)
+            found = resolve(Typed(statement, loops, scans))
+            if found is not None:
+                yield found
         case tree.For(indices=indices, body=body):
             for inner in body:
-                yield from assignments(inner, (*(loops or ()), *indices))
+                yield from resolve_steps(inner, resolve, ((*(loops or ()), *indices), scans))
+        case tree.Scan(index=index, down=down, body=body):
+            within = (loops, (*scans, index.key))
+            steps = tuple(s for inner in body for s in resolve_steps(inner, resolve, within))
+            if steps:
+                yield Scan(index.key, down, steps, statement.span)
         case _:
             pass
 
@@ -49,11 +65,13 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
     _check_target(resolver, name, update=update)
     subscripts = _subscripts(resolver, assign.target)
     value = resolver.number(assign.value)
-    occurring = free_indices(*subscripts, value)
+    occurring = tuple(i for i in free_indices(*subscripts, value) if i not in typed.scans)
     loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
-    statement = Statement(name.key, subscripts, assign.operator, value, loops, assign.span)
+    statement = Statement(
+        name.key, subscripts, assign.operator, value, loops, assign.span, assign.partial
+    )
     if assign.operator == "=":
-        _check_assignment(statement)
+        _check_assignment(statement, typed.scans)
     return statement
 
 
@@ -177,7 +195,7 @@ def span_of_index(name: str, expressions: tuple[Expression, ...]) -> Span:
     return expressions[0].span
 
 
-def _check_assignment(statement: Statement) -> None:
+def _check_assignment(statement: Statement, scans: tuple[str, ...]) -> None:
     """`=` may have no bound index, and must write each element once."""
     kept = free_indices(*statement.subscripts)
     for name in statement.indices:
@@ -190,7 +208,7 @@ def _check_assignment(statement: Statement) -> None:
                 (statement.span, "this statement sets one element for each of its left indices"),
                 help="the loop nest would keep the last value alone",
             )
-    bare = [s.index for s in statement.subscripts if isinstance(s, IndexValue)]
+    bare = [*scans, *(s.index for s in statement.subscripts if isinstance(s, IndexValue))]
     for position, subscript in enumerate(statement.subscripts):
         problem = _not_distinct(subscript, bare, position, statement.subscripts)
         if problem:

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic
+from einbatch.elaborate.affine import affine_form
+from einbatch.elaborate.extents import show
 from einbatch.elaborate.integers import integer_constants, is_integer
+from einbatch.elaborate.polynomial import constant_difference, simplest
 from einbatch.ir import (
-    Apply,
-    Constant,
     Expression,
-    Number,
+    Extent,
+    IndexValue,
     Program,
-    Value,
+    Read,
+    Statement,
     evaluate_constant,
     reads,
     statements_of,
-    walk,
+    transform,
 )
+from einbatch.ir.build import ONE, ZERO, subtract
 
 
 def check_subscripts(program: Program) -> Iterator[Diagnostic]:
     """Errors for subscripts that are no integers, or constants that are outside."""
     integers = {tensor.name for tensor in program.tensors if tensor.integer}
     constants = integer_constants(program)
+    values = _integers(program)
     for statement in statements_of((*program.statements, *program.reports, *program.updates)):
-        accesses = [(statement.target, statement.subscripts)]
-        for expression in (*statement.subscripts, statement.value):
-            accesses += [(read.tensor, read.subscripts) for read in reads(expression)]
-        for name, subscripts in accesses:
-            extents = program.tensor(name).extents
-            for subscript, extent in zip(subscripts, extents, strict=True):
+        for access in _accesses(statement):
+            extents = program.tensor(access.tensor).extents
+            for subscript, extent in zip(access.subscripts, extents, strict=True):
                 if not is_integer(subscript, integers, constants):
-                    yield _not_an_integer(name, subscript)
-                elif isinstance(extent, Number):
-                    yield from _outside(name, subscript, extent.value, program)
+                    yield _not_an_integer(access.tensor, subscript)
+                elif access.otherwise is None:
+                    yield from _outside(access.tensor, subscript, extent, program, values)
+
+
+def _accesses(statement: Statement) -> Iterator[Read]:
+    """Every read of a statement, and its target; one that is partial counts as guarded."""
+    guard = ZERO if statement.partial else None
+    yield Read(statement.target, statement.subscripts, guard, statement.span)
+    for expression in (*statement.subscripts, statement.value):
+        yield from reads(expression)
 
 
 def _not_an_integer(name: str, subscript: Expression) -> Diagnostic:
@@ -48,24 +58,50 @@ def _not_an_integer(name: str, subscript: Expression) -> Diagnostic:
 
 
 def _outside(
-    name: str, subscript: Expression, extent: int | float, program: Program
+    name: str,
+    subscript: Expression,
+    extent: Expression,
+    program: Program,
+    constants: Mapping[str, int],
 ) -> Iterator[Diagnostic]:
-    value = _constant(subscript, program)
-    if value is not None and not 0 <= value < extent:
+    """An affine subscript that leaves its axis, where extents say so whatever the data."""
+    form = affine_form(subscript, constants)
+    if form is None or isinstance(subscript, IndexValue):
+        return
+    extents = {index.name: index.extent for index in program.indices}
+    least = _resolved(form.least(), extents)
+    greatest = _resolved(form.greatest(), extents)
+    below = constant_difference(least, ZERO)
+    above = constant_difference(greatest, extent)
+    if (below is not None and below < 0) or (above is not None and above >= 0):
+        reach = show(simplest(least if below is not None and below < 0 else greatest))
         yield diagnostic(
             "E0311",
-            f"subscript {value} is outside `{name}`, whose axis has extent {extent}",
-            (subscript.span, f"0 … {int(extent) - 1} are inside"),
-            help="subscripts count from 0",
+            f"subscript {reach} is outside `{name}`, whose axis has extent {show(extent)}",
+            (subscript.span, f"reaches {reach}; 0 … {_last(extent)} are inside"),
+            help="subscripts count from 0; `(x[…] else 0)` says what is read outside",
         )
 
 
-def _constant(subscript: Expression, program: Program) -> Value | None:
-    """The value of a subscript that is made of numbers and constants, else None."""
-    if not all(isinstance(node, (Number, Constant, Apply)) for node in walk(subscript)):
-        return None
-    try:
-        constants = {let.name: evaluate_constant(let.value, {}, {}) for let in program.lets}
-        return evaluate_constant(subscript, constants, {})
-    except (KeyError, EinbatchError):
-        return None
+def _resolved(expression: Expression, extents: Mapping[str, Expression]) -> Expression:
+    def rule(node: Expression) -> Expression:
+        return extents.get(node.name, node) if isinstance(node, Extent) else node
+
+    return transform(expression, rule)
+
+
+def _last(extent: Expression) -> str:
+    return show(simplest(subtract(extent, ONE)))
+
+
+def _integers(program: Program) -> dict[str, int]:
+    """The constants whose integer value is known before data."""
+    found: dict[str, int] = {}
+    for let in program.lets:
+        try:
+            value = evaluate_constant(let.value, found, {})
+        except (KeyError, EinbatchError):
+            continue
+        if isinstance(value, int):
+            found[let.name] = value
+    return found

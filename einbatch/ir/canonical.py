@@ -11,13 +11,14 @@ from einbatch.ir.program import (
     Program,
     Read,
     Reduce,
-    Statement,
+    Scan,
+    Step,
     Tensor,
     statements_of,
 )
 from einbatch.ir.traverse import walk
 
-KINDS = ("input", "param", "state")
+KINDS = ("input", "param", "state", "draw")
 
 
 def in_canonical_order(program: Program) -> Program:
@@ -66,12 +67,16 @@ def _index_uses(program: Program) -> Iterator[str]:
             if tensor.kind == kind:
                 yield from tensor.axes
                 yield from () if tensor.member is None else (tensor.member,)
-    yield from _uses(statements_of((*program.statements, *program.updates)))
+    yield from _uses((*program.statements, *program.updates))
     yield from _uses(program.reports)
 
 
-def _uses(statements: Iterable[Statement]) -> Iterator[str]:
-    for statement in statements:
+def _uses(steps: Iterable[Step]) -> Iterator[str]:
+    for statement in steps:
+        if isinstance(statement, Scan):
+            yield statement.index
+            yield from _uses(statement.body)
+            continue
         yield from statement.indices
         for expression in (*statement.subscripts, statement.value):
             for node in walk(expression):

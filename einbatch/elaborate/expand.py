@@ -1,0 +1,189 @@
+"""Tree → tree: definitions put in where they are called, capital slices summed.
+
+Before:
+
+    def affine[j,i](W, T, x) = sum[i](W[j,i]*x) - T[j]
+    y[b,j] = affine[j,k](U, C, x[b,k])
+    z[b,j] = V[j,K] x[b,K]
+
+After:
+
+    y[b,j] = sum[k](U[j,k]*x[b,k]) - C[j]
+    z[b,j] = sum[K](V[j,K]*x[b,K])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from einbatch.diagnostics import EinbatchError, fail
+from einbatch.elaborate.capitals import sum_capitals
+from einbatch.syntax import nodes as tree
+from einbatch.syntax.traverse import parts, walk, with_parts
+
+DEEPEST = 50
+"""How many definitions may stand inside each other when they are put in."""
+S = TypeVar("S", bound=tree.Statement)
+
+
+def expand(program: tree.Tree) -> tree.Tree:
+    """The tree without definitions and capital slices; EinbatchError where a call is wrong."""
+    definitions: dict[str, tree.Def] = {}
+    for statement in program.statements:
+        if isinstance(statement, tree.Def):
+            if statement.name.key in definitions:
+                raise _defined_twice(statement, definitions[statement.name.key])
+            definitions[statement.name.key] = statement
+    kept = tuple(s for s in program.statements if not isinstance(s, tree.Def))
+    if definitions:
+        inline = _Inline(definitions)
+        kept = tuple(map_expressions(s, lambda e: inline.expression(e, 0)) for s in kept)
+    return sum_capitals(replace(program, statements=kept))
+
+
+def map_expressions(
+    statement: S, rule: Callable[[tree.Expression], tree.Expression]
+) -> S:
+    """A statement with `rule` applied to its values, those of a block included."""
+    match statement:
+        case tree.For(body=body) | tree.Scan(body=body):
+            return replace(statement, body=tuple(map_expressions(s, rule) for s in body))
+        case tree.Assign(value=value) | tree.Report(value=value) | tree.Let(value=value):
+            return replace(statement, value=rule(value))
+        case _:
+            return statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    definitions: Mapping[str, tree.Def]
+
+    def expression(self, node: tree.Expression, depth: int) -> tree.Expression:
+        """The expression with every call of a definition replaced by its body."""
+        below = tuple(self.expression(part, depth) for part in parts(node))
+        node = with_parts(node, below)
+        if not isinstance(node, tree.Call) or node.function not in self.definitions:
+            return node
+        definition = self.definitions[node.function]
+        if depth >= DEEPEST:
+            raise _too_deep(node, definition)
+        _check_call(node, definition)
+        return self.expression(_body(definition, node), depth + 1)
+
+
+def _body(definition: tree.Def, call: tree.Call) -> tree.Expression:
+    """The body with parameters and indices replaced; its own bound indices never capture."""
+    names = [parameter.key for parameter in definition.parameters]
+    values = dict(zip(names, call.arguments, strict=True))
+    indices = {
+        own.key: given for own, given in zip(definition.indices, call.indices, strict=True)
+    }
+    used = {name for argument in call.arguments for name in _names(argument)}
+    used |= {index.key for index in call.indices}
+    for node in walk(definition.body):
+        if isinstance(node, tree.Reduction):
+            for index in node.indices:
+                if index.key not in indices and index.key in used:
+                    indices[index.key] = _fresh(index, used)
+    return _substitute(definition.body, values, indices)
+
+
+def _fresh(index: tree.Identifier, used: set[str]) -> tree.Identifier:
+    key = index.key + "'"
+    while key in used:
+        key += "'"
+    used.add(key)
+    return tree.Identifier(key, key, index.span)
+
+
+def _substitute(
+    node: tree.Expression,
+    values: Mapping[str, tree.Expression],
+    indices: Mapping[str, tree.Identifier],
+) -> tree.Expression:
+    match node:
+        case tree.Name(identifier=identifier) if identifier.key in values:
+            return values[identifier.key]
+        case tree.Name(identifier=identifier) if identifier.key in indices:
+            return replace(node, identifier=indices[identifier.key])
+        case tree.ExtentOf(index=index) if index.key in indices:
+            return replace(node, index=indices[index.key])
+        case _:
+            pass
+    below = tuple(_substitute(part, values, indices) for part in parts(node))
+    new = with_parts(node, below)
+    match new:
+        case tree.Access(tensor=tensor) if tensor.key in values:
+            return replace(new, tensor=_tensor(values[tensor.key], new))
+        case tree.Reduction(indices=bound):
+            return replace(new, indices=tuple(indices.get(i.key, i) for i in bound))
+        case tree.Call(indices=given):
+            return replace(new, indices=tuple(indices.get(i.key, i) for i in given))
+        case _:
+            return new
+
+
+def _tensor(argument: tree.Expression, access: tree.Access) -> tree.Identifier:
+    if isinstance(argument, tree.Name):
+        return argument.identifier
+    raise fail(
+        "E0422",
+        f"`{access.tensor.key}` is subscripted in the definition, so its argument is a tensor's "
+        "name",
+        (argument.span, "an expression"),
+        (access.span, "subscripted here"),
+        help="give the tensor's name alone, without subscripts",
+    )
+
+
+def _names(node: tree.Expression) -> set[str]:
+    """Every name under a node, indices of reductions included."""
+    found: set[str] = set()
+    for item in walk(node):
+        match item:
+            case tree.Name(identifier=identifier):
+                found.add(identifier.key)
+            case tree.ExtentOf(index=index):
+                found.add(index.key)
+            case tree.Reduction(indices=indices):
+                found.update(index.key for index in indices)
+            case _:
+                pass
+    return found
+
+
+def _check_call(call: tree.Call, definition: tree.Def) -> None:
+    for given, wanted, what in (
+        (len(call.arguments), len(definition.parameters), "arguments"),
+        (len(call.indices), len(definition.indices), "indices"),
+    ):
+        if given != wanted:
+            raise fail(
+                "E0420",
+                f"`{call.function}` takes {wanted} {what}, and gets {given}",
+                (call.span, "called here"),
+                (definition.span, "defined here"),
+                help="give each of them once, in the order of the definition",
+            )
+
+
+def _too_deep(call: tree.Call, definition: tree.Def) -> EinbatchError:
+    return fail(
+        "E0421",
+        f"`{call.function}` calls itself, or stands in more than {DEEPEST} others",
+        (call.span, "called here"),
+        (definition.span, "defined here"),
+        help="a definition is put in where it is called; use `scan` to repeat a step",
+    )
+
+
+def _defined_twice(again: tree.Def, first: tree.Def) -> EinbatchError:
+    return fail(
+        "E0201",
+        f"`{again.name.key}` has two definitions",
+        (again.name.span, "again here"),
+        (first.name.span, "first here"),
+        help="a name means one thing in the whole program; rename one of them",
+    )

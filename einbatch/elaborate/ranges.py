@@ -1,0 +1,153 @@
+"""The ranges of indices that only computed subscripts use: all that stays inside.
+
+An index that no bare subscript, declaration or data fixes runs from 0 over the
+largest range in which every access is inside, once all tensors it subscripts
+are known. An axis that only computed subscripts write reaches as far as they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+
+from einbatch.diagnostics import Span, fail
+from einbatch.elaborate.affine import Affine, affine_form, range_left
+from einbatch.elaborate.bounds import largest_reached
+from einbatch.elaborate.extents import Extents, Variable, show
+from einbatch.elaborate.polynomial import simplest
+from einbatch.ir import (
+    Expression,
+    IndexValue,
+    Number,
+    Statement,
+    reads,
+)
+from einbatch.ir.build import call
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One computed subscript: of which axis, its form (None: not affine), and whether it writes."""
+
+    axis: Variable
+    subscript: Expression
+    form: Affine | None
+    writes: bool
+    span: Span
+
+
+@dataclass(slots=True)
+class Ranges:
+    """Finds the loose extents of one program; `given` are the axes that data fix."""
+
+    extents: Extents
+    given: Iterable[Variable]
+    constants: Mapping[str, int]
+    members: Mapping[str, str]
+
+    def infer(self, statements: Iterable[Statement]) -> None:
+        """Fixes every loose index and axis that computed subscripts fix."""
+        accesses = tuple(self.accesses(statements))
+        while self.one(accesses):
+            pass
+
+    def one(self, accesses: tuple[Access, ...]) -> bool:
+        """Fixes one more; False where there is none. Indices whose accesses are all known first."""
+        for every in (True, False):
+            for index in self.loose(accesses):
+                found = self.left(index, accesses, every=every)
+                if found is not None:
+                    self.extents.fix(("index", index), *found)
+                    return True
+        for access in accesses:
+            if access.writes and not self.is_known(access.axis) and self.settled(access):
+                reached = largest_reached(access.subscript, self.members)
+                if reached is not None:
+                    self.extents.fix(access.axis, reached, access.span)
+                    return True
+        return False
+
+    def accesses(self, statements: Iterable[Statement]) -> Iterator[Access]:
+        for statement in statements:
+            if not statement.partial:
+                yield from self.of(statement.target, statement.subscripts, writes=True)
+            for expression in (*statement.subscripts, statement.value):
+                for read in reads(expression):
+                    if read.otherwise is None:
+                        yield from self.of(read.tensor, read.subscripts, writes=False)
+
+    def of(
+        self, tensor: str, subscripts: tuple[Expression, ...], *, writes: bool
+    ) -> Iterator[Access]:
+        for k, subscript in enumerate(subscripts):
+            if not isinstance(subscript, IndexValue):
+                form = affine_form(subscript, self.constants)
+                yield Access(("axis", tensor, str(k)), subscript, form, writes, subscript.span)
+
+    def roots(self) -> Set[Variable]:
+        return {self.extents.root(axis) for axis in self.given}
+
+    def is_known(self, variable: Variable) -> bool:
+        """True where a value or data fix the variable."""
+        batch = self.extents.batch
+        root = self.extents.root(variable)
+        is_batch = batch is not None and root == self.extents.root(("index", batch))
+        return is_batch or self.extents.is_fixed(variable) or root in self.roots()
+
+    def loose(self, accesses: tuple[Access, ...]) -> list[str]:
+        names = dict.fromkeys(
+            index for a in accesses if a.form is not None for index, _ in a.form.coefficients
+        )
+        return [name for name in names if not self.is_known(("index", name))]
+
+    def settled(self, access: Access) -> bool:
+        """True where every index of the subscript is known."""
+        indices = [] if access.form is None else [i for i, _ in access.form.coefficients]
+        return all(self.is_known(("index", index)) for index in indices)
+
+    def left(
+        self, index: str, accesses: tuple[Access, ...], *, every: bool
+    ) -> tuple[Expression, Span] | None:
+        """What the accesses leave of an index, and the place of the first of them."""
+        root = self.extents.root(("index", index))
+        found: list[tuple[Expression, Span]] = []
+        for access in accesses:
+            form = access.form
+            if form is None:
+                continue
+            own = [i for i, _ in form.coefficients if self.extents.root(("index", i)) == root]
+            if not own or (access.writes and not self.is_known(access.axis)):
+                continue
+            others = [i for i, _ in form.coefficients if i not in own]
+            ready = self.is_known(access.axis) and all(self.is_known(("index", i)) for i in others)
+            if len(own) == 1 and ready:
+                axis = self.extents.of(access.axis)
+                found.append((range_left(form, own[0], axis), access.span))
+            elif every:
+                return None
+        if not found:
+            return None
+        return self.smallest(index, found)
+
+    def smallest(
+        self, index: str, found: list[tuple[Expression, Span]]
+    ) -> tuple[Expression, Span]:
+        resolved = [(simplest(self.extents.resolve(value)), span) for value, span in found]
+        for value, span in resolved:
+            if isinstance(value, Number) and value.value < 1:
+                raise fail(
+                    "E0312",
+                    f"no value of `{index}` keeps this subscript inside, not even 0",
+                    (span, f"leaves {show(value)} values"),
+                    help="correct the offset, or say what is read outside: `(x[…] else 0)`",
+                )
+        numbers = [(v.value, v, s) for v, s in resolved if isinstance(v, Number)]
+        symbolic = [(v, s) for v, s in resolved if not isinstance(v, Number)]
+        if numbers:
+            _, value, span = min(numbers, key=lambda item: item[0])
+            symbolic.append((value, span))
+        value, span = symbolic[0]
+        for other, _ in symbolic[1:]:
+            if other != value:
+                value = call("min", value, other)
+        return value, span
