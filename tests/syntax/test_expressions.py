@@ -171,7 +171,6 @@ def test_an_ascii_word_is_a_reduction_where_an_index_of_the_program_follows(befo
     [
         "y = W[i+1]",
         "y = W [i]",
-        "y = [i, j]",
         "y = W[f(i)]",
         "y = f(i)",
         "y = [i]",
