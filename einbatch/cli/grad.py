@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from einbatch.autodiff import differentiate
 from einbatch.cli.arguments import constants
 from einbatch.elaborate import erase
 from einbatch.model.front import read_program
+from einbatch.syntax import nodes as n
 from einbatch.syntax import read_source, unparse
 from einbatch.syntax.spelling import key_of
+from einbatch.train.updates import STEP
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -18,5 +21,13 @@ def run(arguments: argparse.Namespace) -> int:
     wrt = [key_of(name) for names in arguments.wrt for name in names.split(",") if name]
     program = front.training.program if arguments.update else front.forward
     derived = differentiate(program, wrt, simplify=not arguments.raw, keep=arguments.update)
-    print(unparse(erase(derived)), end="")
+    tree = erase(derived)
+    if front.training.step is not None:  # whoever trains gives it, and no text declares it
+        kept = tuple(s for s in tree.statements if not _is_counter(s))
+        tree = replace(tree, statements=kept)
+    print(unparse(tree), end="")
     return 0
+
+
+def _is_counter(statement: n.Statement) -> bool:
+    return isinstance(statement, n.Input) and statement.name.key == STEP

@@ -53,6 +53,8 @@ def read_program(
         training = Training(program, None)
     else:
         training = _training(tree, program, given, None, {})
+    if program.train is not None:
+        training.check()
     return Front(source, tree, tuple(given.items()), program, _forward(program), training)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,26 +35,17 @@ class Updating:
     """What one update computes: the objective, the reports, new params and new state."""
 
     def __init__(self, training: Training, execution: Execution) -> None:
+        training.check()
         program = training.program
-        if program.objective is None:
-            raise fail(
-                "E0801",
-                "the program has no objective, so there is nothing to train for",
-                help="add a line `minimize loss`",
-            )
-        if not training.is_trainable:
-            raise fail(
-                "E0802",
-                "nothing updates the params",
-                (program.objective.span, "to be trained for this"),
-                help="add `train sgd(lr=0.1)`, or update statements after the objective",
-            )
+        assert program.objective is not None
         self.execution = execution
         self.counter = training.step
         self.objective = program.objective.tensor
         self.reports = tuple(report.target for report in program.reports)
         self.outputs = (self.objective, *self.reports)
         derived = differentiate(program, keep=True)
+        steps = (*derived.statements, *derived.reports)  # of the params before the update
+        derived = replace(derived, statements=steps, reports=())
         self.program = restrict(derived, self.outputs, updates=True)
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))

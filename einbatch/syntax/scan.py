@@ -16,7 +16,8 @@ from lark.common import LexerConf
 from lark.lexer import BasicLexer, Lexer, LexerState, LexerThread, Token
 
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
-from einbatch.syntax.words import Known, classify, program_definitions, program_indices
+from einbatch.syntax.indices import Known, program_definitions, program_indices
+from einbatch.syntax.words import classify
 
 NESTING = 200
 """How deep brackets, and the operators of an expression, may stand inside each other."""

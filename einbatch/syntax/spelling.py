@@ -33,8 +33,10 @@ def key_of(spelling: str) -> str:
     return unicodedata.normalize("NFKC", spelling).translate(PRIMES)
 
 
-def small_digits(text: str) -> str:
-    """Superscript or subscript digits and signs as ASCII: `⁻³` is `-3`."""
+def ascii_number(text: str) -> str:
+    """A number in ASCII: `⁻³` is `-3`, and `1e−7` is `1e-7`."""
+    if text.isascii():
+        return text
     return unicodedata.normalize("NFKC", text).replace("−", "-")
 
 

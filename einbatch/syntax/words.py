@@ -6,23 +6,21 @@ A word before `(` may be a function, one before `[` a tensor or a reduction, and
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import cast
 
 from lark.lexer import Token
 
 from einbatch.diagnostics import EinbatchError, Source, Span, fail
+from einbatch.syntax.indices import Known, subscripts
 from einbatch.syntax.spelling import (
     CONSTANTS,
     FUNCTION_SPELLINGS,
     REDUCTION_SPELLINGS,
     SIGNS,
+    ascii_number,
     check_name,
     key_of,
-    small_digits,
     unknown_character,
 )
 
@@ -44,82 +42,6 @@ def lexeme(kind: str, text: str, span: Span) -> Lexeme:
     return made
 
 
-def program_indices(raw: Sequence[Token]) -> frozenset[str]:
-    """The keys of every word that the text uses as an index, whatever stands where.
-
-    Looks at `batch` and `index` declarations, `for` lists, `in` clauses, bare
-    subscripts, and the lists of reductions.
-    """
-    tokens = [token for token in raw if token.type != "COMMENT"]
-    found: set[str] = set()
-    constants: set[str] = set()
-    brackets: list[bool] = []
-    listing = several = False
-    for position, token in enumerate(tokens):
-        before = tokens[position - 1] if position else token
-        match token.type:
-            case "BATCH" | "FOR" | "INDEX" | "SCAN":
-                listing, several = not brackets, token.type == "INDEX"
-            case "COLON" | "LESS":
-                listing = False
-            case "NEWLINE":
-                if not brackets:
-                    listing = several = False
-            case "COMMA":
-                listing = listing or (several and not brackets)
-            case "OPEN" | "OPEN_SQUARE" | "OPEN_CURLY":
-                brackets.append(token.type != "OPEN" and before.type == "NAME")
-            case "CLOSE" | "CLOSE_SQUARE" | "CLOSE_CURLY":
-                if brackets:
-                    brackets.pop()
-            case "NAME":
-                key = key_of(token)
-                if before.type == "LET":
-                    constants.add(key)
-                elif (
-                    (listing and not brackets)
-                    or before.type in {"IN", "ELEMENT_OF"}
-                    or (brackets and brackets[-1] and _is_bare(tokens, position))
-                ):
-                    found.add(key)
-                if token[:2] in _SIGN_PREFIXES and len(token) > 2:
-                    found.add(key_of(token[2:]))
-            case _:
-                pass
-    return frozenset(found - constants)
-
-
-_SIGN_PREFIXES = {sign + "_" for sign in SIGNS}
-
-
-def _is_bare(tokens: Sequence[Token], position: int) -> bool:
-    before = tokens[position - 1].type
-    after = tokens[position + 1].type if position + 1 < len(tokens) else ""
-    return before in {"OPEN_SQUARE", "OPEN_CURLY", "COMMA"} and after in {
-        "COMMA",
-        "CLOSE_SQUARE",
-        "CLOSE_CURLY",
-    }
-
-
-def program_definitions(raw: Sequence[Token]) -> frozenset[str]:
-    """The keys of every word that stands after `def`."""
-    tokens = [token for token in raw if token.type != "COMMENT"]
-    return frozenset(
-        key_of(word)
-        for before, word in pairwise(tokens)
-        if before.type == "DEF" and word.type == "NAME"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a first pass over a text has found: its indices, and the names of its `def`s."""
-
-    indices: frozenset[str]
-    definitions: frozenset[str]
-
-
 def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[Lexeme]:
     """The tokens that the rules see: every word with its kind, every `[` with its role."""
     before: Token | None = None
@@ -130,12 +52,10 @@ def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[
         match token.type:
             case "NAME":
                 yield from _word(token, after, known, span)
-            case "OPEN_SQUARE" if before is not None and _subscripts(before, token):
+            case "OPEN_SQUARE" if before is not None and subscripts(before, token):
                 yield lexeme("SUBSCRIPT", token, span)
-            case "NUMBER":
+            case "NUMBER" | "SUPERSCRIPT":
                 yield _number(token, span)
-            case "SUPERSCRIPT":
-                yield lexeme("SUPERSCRIPT", small_digits(token), span)
             case "UNKNOWN":
                 raise unknown_character(span)
             case "EXTENT":
@@ -147,13 +67,6 @@ def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[
             case _:
                 yield lexeme(token.type, token, span)
         before, token = token, after
-
-
-def _subscripts(before: Token, bracket: Token) -> bool:
-    """Whether `[` belongs to the word before it."""
-    if before.type != "NAME":
-        return False
-    return before.end_pos == bracket.start_pos or key_of(before) in REDUCTION_SPELLINGS
 
 
 def _word(word: Token, after: Token | None, known: Known, span: Span) -> Iterator[Lexeme]:
@@ -224,12 +137,12 @@ def _lonely_reduction(word: str, span: Span) -> EinbatchError:
 
 
 def _number(token: Token, span: Span) -> Lexeme:
-    text = re.sub("−", "-", token)
-    if len(text) > DIGITS or float(text) == float("inf"):
+    text = ascii_number(token)
+    if len(text) > DIGITS or abs(float(text)) == float("inf"):
         raise fail(
             "E0107",
             "this number is too large" if len(text) <= DIGITS else "this number is too long",
             (span, f"at most {DIGITS} characters, and below 1.8e308"),
             help="scale the quantity, or write `inf`",
         )
-    return lexeme("NUMBER", text, span)
+    return lexeme(token.type, text, span)

@@ -98,6 +98,8 @@ def inline_optimizer(
             )
         return tree
     span = train.span if train else NOWHERE
+    if program.objective is None:
+        return tree  # `Training.check` says so
     own = next((s for s in statements_of(program.updates) if is_kept(program, s.target)), None)
     if own is not None:
         raise fail(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from einbatch.diagnostics import Span
+from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.scope import collect
 from einbatch.elaborate.statements import target_name
 from einbatch.ir import Program, statements_of
@@ -32,6 +32,27 @@ class Training:
     def is_trainable(self) -> bool:
         """True where an update writes a param or a state."""
         return any(is_kept(self.program, s.target) for s in statements_of(self.program.updates))
+
+    def check(self) -> None:
+        """E0801 where there is no objective, E0802 where nothing updates a param."""
+        program = self.program
+        train = [] if program.train is None else [(program.train.span, "to be trained")]
+        if program.objective is None:
+            raise fail(
+                "E0801",
+                "the program has no objective, so there is nothing to train for",
+                *train,
+                help="add a line `minimize loss`",
+            )
+        if not self.is_trainable:
+            raise fail(
+                "E0802",
+                "nothing updates the params" if program.of_kind("param") else "there are no params",
+                *(train or [(program.objective.span, "to be trained for this")]),
+                help="add `train sgd(lr=0.1)`, or update statements after the objective"
+                if program.of_kind("param")
+                else "declare what is to be trained: `param W[j,i] = 0`",
+            )
 
 
 def is_kept(program: Program, name: str) -> bool:

@@ -145,6 +145,7 @@ def test_reductions(text: str, canonical: str):
     [
         "index i < 3",
         "index j, i < 3",
+        "index j < max(2, 3), k < 3, i < 3",
         "index j < 2, i < 3",
         "batch i < B",
         "batch i",
@@ -152,6 +153,8 @@ def test_reductions(text: str, canonical: str):
         "for b,i: y[b] = 1",
         "y = W[b,i]",
         "y = W[i]",
+        "y = W[b,\n  i  # why\n]",
+        "y = sum [b,i](1)",
         "y = sum[i](1)",
         "y = Σ_{j,i} 1",
         "y = Σ_i 1",
@@ -164,7 +167,16 @@ def test_an_ascii_word_is_a_reduction_where_an_index_of_the_program_follows(befo
 
 
 @pytest.mark.parametrize(
-    "before", ["y = W[i+1]", "y = W[f(i)]", "y = f(i)", "y = [i]", "let i = 3\ny = W[i]", "y = i"]
+    "before",
+    [
+        "y = W[i+1]",
+        "y = W [i]",
+        "y = W[f(i)]",
+        "y = f(i)",
+        "y = [i]",
+        "let i = 3\ny = W[i]",
+        "y = i",
+    ],
 )
 def test_other_uses_make_no_index(before: str):
     assert shown("sum_i + 1", before) == "sum_i + 1"

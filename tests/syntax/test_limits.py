@@ -73,7 +73,16 @@ def test_a_flat_sum_of_fifty_thousand_terms():
 
 
 @pytest.mark.parametrize(
-    "text", ["1e999", "9" * 301, "1" + "0" * 5000, "0." + "0" * 400, "1.8e308", "1e" + "9" * 50]
+    "text",
+    [
+        "1e999",
+        "9" * 301,
+        "1" + "0" * 5000,
+        "0." + "0" * 400,
+        "1.8e308",
+        "1e" + "9" * 50,
+        "2" + "²" * 301,
+    ],
 )
 def test_numbers_that_overflow(text: str):
     found = error(f"x = {text}")
