@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from einbatch.ir.primitives import PRIMITIVES
-from einbatch.ir.program import Apply, Expression, Program, Read, Reduce, statements_of
+from einbatch.ir.program import Apply, Expression, Program, Read, Reduce, Scan, statements_of
 
 FLAT_REDUCTIONS = ("argmax", "argmin")
 FLAT_PRIMITIVES = ("sign", "floor", "stop", "iverson")
@@ -18,8 +18,10 @@ def differentiable_reads(expression: Expression) -> Iterator[Read]:
     let none through.
     """
     match expression:
-        case Read():
+        case Read(otherwise=otherwise):
             yield expression
+            if otherwise is not None:
+                yield from differentiable_reads(otherwise)
         case Reduce(reduction=reduction) if reduction in FLAT_REDUCTIONS:
             return
         case Reduce(body=body):
@@ -42,17 +44,34 @@ def find_active(program: Program, sources: Collection[str]) -> frozenset[str]:
     """The sources, and every number tensor that depends on one of them."""
     integers = {tensor.name for tensor in program.tensors if tensor.integer}
     active = set(sources) - integers
-    for statement in statements_of(program.statements):
-        depends = any(read.tensor in active for read in differentiable_reads(statement.value))
-        if depends and statement.target not in integers:
-            active.add(statement.target)
+    statements = tuple(statements_of(program.statements))
+    found = 0
+    while found < len(active):
+        found = len(active)
+        for statement in statements:
+            depends = any(read.tensor in active for read in differentiable_reads(statement.value))
+            if depends and statement.target not in integers:
+                active.add(statement.target)
+        if not _has_scan(program):
+            break
     return frozenset(active)
 
 
 def find_reaching(program: Program, target: str) -> frozenset[str]:
     """The tensors that the target depends on, itself included."""
     reaching = {target}
-    for statement in reversed(list(statements_of(program.statements))):
-        if statement.target in reaching:
-            reaching |= {read.tensor for read in differentiable_reads(statement.value)}
+    statements = tuple(statements_of(program.statements))
+    found = 0
+    while found < len(reaching):
+        found = len(reaching)
+        for statement in reversed(statements):
+            if statement.target in reaching:
+                reaching |= {read.tensor for read in differentiable_reads(statement.value)}
+        if not _has_scan(program):
+            break
     return frozenset(reaching)
+
+
+def _has_scan(program: Program) -> bool:
+    """True where a later statement may be read by an earlier one, a round after."""
+    return any(isinstance(step, Scan) for step in program.statements)

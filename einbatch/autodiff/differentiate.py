@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from einbatch.autodiff.activity import find_active, find_reaching
+from einbatch.autodiff.activity import differentiable_reads, find_active, find_reaching
 from einbatch.autodiff.contribution import Coefficient, Contribution, written
 from einbatch.autodiff.hoist import hoist_nested
 from einbatch.autodiff.pull import Pull
@@ -37,7 +37,9 @@ from einbatch.ir.program import (
     IndexValue,
     Program,
     Read,
+    Scan,
     Statement,
+    Step,
     Tensor,
     statements_of,
 )
@@ -128,12 +130,9 @@ class _Differentiation:
 
     def run(self) -> Program:
         program = self.program
-        backward = [self.seed()]
-        for statement in reversed(list(statements_of(program.statements))):
-            if statement.target in self.active and statement.target in self.reaching:
-                backward += self.adjoint(statement)
+        backward: list[Step] = [self.seed(), *self.adjoints(program.statements, ())]
         backward += self.unreached()
-        targets = list(dict.fromkeys(statement.target for statement in backward))
+        targets = list(dict.fromkeys(s.target for s in statements_of(tuple(backward))))
         cotangents = tuple(self.cotangent_tensor(name) for name in targets)
         written = {statement.target for statement in statements_of(program.statements)}
         used = (t for t in program.tensors if t.kind != "value" or t.name in written)
@@ -148,9 +147,32 @@ class _Differentiation:
             train=None,
         )
 
-    def used_indices(self, backward: list[Statement]) -> list[Index]:
+    def adjoints(self, steps: tuple[Step, ...], scans: tuple[str, ...]) -> Iterator[Step]:
+        """The adjoint of each step, the last one first; a scan's is the scan the other way."""
+        for step in reversed(steps):
+            if isinstance(step, Statement):
+                yield from self.adjoint(step, scans)
+                continue
+            yield from self.begun(step)
+            body = tuple(self.adjoints(step.body, (*scans, step.index)))
+            if body:
+                yield replace(step, down=not step.down, body=body)
+
+    def begun(self, scan: Scan) -> Iterator[Statement]:
+        """Zeros for cotangents that only a later round writes, and that the first round reads."""
+        started = set(self.started)
+        for statement in reversed(list(statements_of(scan.body))):
+            if statement.target not in self.active & self.reaching:
+                continue
+            if statement.target not in started:
+                yield self.zeros(statement.target)
+                started.add(statement.target)
+                self.started.add(statement.target)
+            started |= {read.tensor for read in differentiable_reads(statement.value)}
+
+    def used_indices(self, backward: list[Step]) -> list[Index]:
         used: set[str] = set()
-        for statement in backward:
+        for statement in statements_of(tuple(backward)):
             for expression in (*statement.subscripts, statement.value):
                 used |= _mentioned(expression)
         return [index for index in self.pull.indices if index.name in used]
@@ -164,22 +186,25 @@ class _Differentiation:
         self.started.add(self.target)
         return Statement(self.name(self.target), subscripts, "=", ONE, axes, objective.span)
 
-    def adjoint(self, statement: Statement) -> Iterator[Statement]:
+    def adjoint(self, statement: Statement, scans: tuple[str, ...]) -> Iterator[Statement]:
         """One accumulation for each use of an active tensor, the last use first."""
-        if statement.target not in self.started:
+        wanted = statement.target in self.active and statement.target in self.reaching
+        if not wanted or statement.target not in self.started:
             return
         cotangent = Read(self.name(statement.target), statement.subscripts)
         contributions = list(self.pull.statement(statement, cotangent))
         for contribution in reversed(contributions):
             is_zero = ("*", ZERO) in contribution.flow.factors
             if contribution.read.tensor in self.active and not is_zero:
-                yield self.accumulation(statement, contribution)
+                yield self.accumulation(statement, contribution, scans)
 
-    def accumulation(self, statement: Statement, contribution: Contribution) -> Statement:
+    def accumulation(
+        self, statement: Statement, contribution: Contribution, scans: tuple[str, ...]
+    ) -> Statement:
         read, flow = contribution.read, contribution.flow
         coefficient = self.coefficient(read.tensor, statement.target)
         first = written(flow, Coefficient(), ())
-        occurring = free_indices(*read.subscripts, first)
+        occurring = tuple(i for i in free_indices(*read.subscripts, first) if i not in scans)
         kept = free_indices(*statement.subscripts)
         summed = [i for i in statement.indices if i not in kept] + list(flow.indices)
         repeated = tuple(self.pull.extent(i) for i in summed if i not in occurring)
@@ -190,7 +215,8 @@ class _Differentiation:
         self.started.add(read.tensor)
         operator = "-=" if flow.negative else "+="
         name = self.name(read.tensor)
-        return Statement(name, read.subscripts, operator, value, indices, statement.span)
+        partial = read.otherwise is not None
+        return Statement(name, read.subscripts, operator, value, indices, statement.span, partial)
 
     def coefficient(self, operand: str, output: str) -> Coefficient:
         """c_T/c_O: the batch extent above or below, or nothing."""
@@ -213,10 +239,14 @@ class _Differentiation:
         """Zeros for what was asked for and the objective does not depend on."""
         for name in self.asked:
             if name not in self.started:
-                axes = self.axes(name)
-                subscripts = tuple(map(IndexValue, axes))
-                span = self.program.tensor(name).span
-                yield Statement(self.name(name), subscripts, "=", ZERO, axes, span)
+                yield self.zeros(name)
+
+    def zeros(self, name: str) -> Statement:
+        """The cotangent of a tensor, set to zero."""
+        axes = self.axes(name)
+        subscripts = tuple(map(IndexValue, axes))
+        span = self.program.tensor(name).span
+        return Statement(self.name(name), subscripts, "=", ZERO, axes, span)
 
     def axes(self, name: str) -> tuple[str, ...]:
         """An index for each axis: the declared ones, else those of a statement that writes it."""

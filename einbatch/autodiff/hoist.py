@@ -66,17 +66,19 @@ class _Hoist:
         self.statement: Statement | None = None
         self.conditions: tuple[tuple[Expression, bool], ...] = ()
         self.scope: tuple[str, ...] = ()
+        self.scans: tuple[str, ...] = ()
         self.named: dict[Expression, Read] = {}
 
     def step(self, step: Step) -> list[Step]:
         if not isinstance(step, Statement):
             self.named = {}  # a round's values are not another's
+            outer, self.scans = self.scans, (*self.scans, step.index)
             body = tuple(new for inner in step.body for new in self.step(inner))
-            self.named = {}
+            self.named, self.scans = {}, outer
             return [replace(step, body=body)]
         if step.target not in self.active:
             return [step]
-        self.statement, self.before, self.scope = step, [], step.indices
+        self.statement, self.before, self.scope = step, [], (*self.scans, *step.indices)
         at_root = step.operator == "=" and all(isinstance(s, IndexValue) for s in step.subscripts)
         value = self.normal(step.value, at_root=at_root)
         return [*self.before, step if value is step.value else replace(step, value=value)]
@@ -221,8 +223,9 @@ class _Hoist:
         if part in self.named:
             return self.named[part]
         conditions, self.conditions = self.conditions, ()
-        scope, order = self.scope, self.statement.indices
-        axes = tuple(sorted(free_indices(part), key=_position(order)))
+        scope, order = self.scope, self.order(self.statement)
+        found = dict.fromkeys((*free_indices(part), *self.scans))
+        axes = tuple(sorted(found, key=_position(order)))
         self.scope = axes
         value = self.normal(part, at_root=True)
         name = fresh_tensor(self.statement.target, self.taken)
@@ -232,9 +235,17 @@ class _Hoist:
         extents = tuple(self.extent(axis) for axis in axes)
         span = self.statement.span
         self.tensors.append(Tensor(name, "value", extents, span=span))
-        self.before.append(Statement(name, subscripts, "=", value, axes, span))
+        indices = tuple(axis for axis in axes if axis not in self.scans)
+        self.before.append(Statement(name, subscripts, "=", value, indices, span))
         self.named[part] = Read(name, subscripts, None, part.span)
         return self.named[part]
+
+    def order(self, statement: Statement) -> tuple[str, ...]:
+        """The order of a part's axes: that of the loop list, in a scan that of the target."""
+        if not self.scans:
+            return statement.indices
+        bare = (s.index for s in statement.subscripts if isinstance(s, IndexValue))
+        return tuple(dict.fromkeys((*bare, *statement.indices)))
 
     def extent(self, index: str) -> Expression:
         own = (item.extent for item in self.indices if item.name == index)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from einbatch.autodiff.activity import differentiable_reads
 from einbatch.autodiff.contribution import Contribution, Flow, chain
+from einbatch.autodiff.outside import is_outside
 from einbatch.autodiff.partials import PARTIALS
 from einbatch.diagnostics import fail
 from einbatch.ir.build import (
@@ -70,8 +71,11 @@ class Pull:
         if not any(read.tensor in self.active for read in differentiable_reads(node)):
             return
         match node:
-            case Read(otherwise=None):
+            case Read(otherwise=otherwise):
                 yield Contribution(node, flow)
+                outside = None if otherwise is None else is_outside(self.program, node)
+                if otherwise is not None and outside is not None:
+                    yield from self.expression(otherwise, flow.where(outside, True))
             case Reduce(reduction=reduction):
                 rule = REDUCTION_RULES.get(reduction)
                 if rule is None:

@@ -64,6 +64,7 @@ class _Versions:
         self.current: dict[str, str] = {}
         self.last: dict[str, Statement] = {}
         self.breaks: dict[str, int] = {}
+        self.scans: tuple[str, ...] = ()
         for statement in statements_of(program.statements):
             self.breaks.setdefault(statement.target, 0)
             self.breaks[statement.target] += self.is_break(statement)
@@ -79,7 +80,9 @@ class _Versions:
 
     def step(self, step: Step) -> list[Step]:
         if not isinstance(step, Statement):
+            outer, self.scans = self.scans, (*self.scans, step.index)
             body = tuple(new for inner in step.body for new in self.step(inner))
+            self.scans = outer
             return [replace(step, body=body)]
         new = self.statement(step)
         self.last[step.target] = step
@@ -156,7 +159,8 @@ class _Versions:
 
     def set(self, statement: Statement, axes: tuple[str, ...], value: Expression) -> Statement:
         ordered = [name for name in statement.indices if name in axes]
-        indices = (*ordered, *(name for name in axes if name not in ordered))
+        others = (name for name in axes if name not in ordered and name not in self.scans)
+        indices = (*ordered, *others)
         subscripts = tuple(map(IndexValue, axes))
         target = self.current[statement.target]
         return Statement(target, subscripts, "=", value, indices, statement.span)

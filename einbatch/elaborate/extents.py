@@ -230,10 +230,14 @@ def _as_call(primitive: str) -> Callable[[list[str]], str]:
     return lambda parts: f"{primitive}({', '.join(parts)})"
 
 
+def _grouped(part: str) -> str:
+    return f"({part})" if "+" in part or "-" in part else part
+
+
 _SHOWN: dict[str, Callable[[list[str]], str]] = {
     "add": lambda parts: "+".join(parts).replace("+-", "-"),
-    "mul": "*".join,
-    "div": "/".join,
+    "mul": lambda parts: "*".join(map(_grouped, parts)),
+    "div": lambda parts: "/".join(map(_grouped, parts)),
     "pow": "^".join,
     "neg": lambda parts: f"-{parts[0]}",
 }

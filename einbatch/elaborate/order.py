@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
 from einbatch.elaborate.scans import Round, check_scan, reads_of, rounds_of
-from einbatch.ir import Program, Statement, statements_of, written
+from einbatch.ir import Program, statements_of, written
 
 
 def check_order(program: Program) -> Iterator[Diagnostic]:
@@ -20,7 +20,7 @@ def check_order(program: Program) -> Iterator[Diagnostic]:
     for step in rounds_of(program.statements, ()):
         known = given | first_write.keys()
         yield from _read_before(step, program, known, first_read)
-        yield from _write(step.statement, first_write, first_read)
+        yield from _write(step, first_write, first_read)
         first_write.setdefault(step.statement.target, step.statement.span)
     for report in program.reports:
         yield from _read_before(Round(report, ()), program, given | first_write.keys(), first_read)
@@ -62,8 +62,9 @@ def _later_write(program: Program, name: str) -> list[tuple[Span, str]]:
 
 
 def _write(
-    statement: Statement, first_write: dict[str, Span], first_read: dict[str, Span]
+    step: Round, first_write: dict[str, Span], first_read: dict[str, Span]
 ) -> Iterator[Diagnostic]:
+    statement = step.statement
     name = statement.target
     if statement.operator == "=" and name in first_write:
         yield diagnostic(
@@ -73,7 +74,7 @@ def _write(
             (first_write[name], "it got its value here"),
             help="use another name, or accumulate with `+=`",
         )
-    elif name in first_read and name in first_write:
+    elif name in first_read and name in first_write and not step.writes_ahead():
         yield diagnostic(
             "E0408",
             f"`{name}` is accumulated into after something has read it",

@@ -42,6 +42,15 @@ class Round:
         )
 
 
+    def writes_ahead(self) -> bool:
+        """True where the statement writes an element of a round that is to come."""
+        return any(
+            (offset_of(subscript, scan) or 0) > 0
+            for scan in self.scans
+            for subscript in self.statement.subscripts
+        )
+
+
 def rounds_of(steps: tuple[Step, ...], scans: tuple[Scan, ...]) -> Iterator[Round]:
     """Every statement with the scans around it, in order."""
     for step in steps:
