@@ -423,6 +423,8 @@ class Writer:
         size: float | None = None
         if self.draw(st.booleans()):
             value = self.expression(indices, depth)
+            if self.chance(3):
+                value = self.tamed(self.unary(self.pick(list(UNARY)), value))
             self.statement(name, "=", value, self.bare(indices))
             size = value.size
         rounds = self.draw(st.integers(0 if size is not None else 1, 2))

@@ -18,6 +18,7 @@ batched axis and 1 for any other. A contribution from O to T carries c_T/c_O.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -125,7 +126,8 @@ class _Differentiation:
         self.active = find_active(program, asked)
         self.reaching = find_reaching(program, self.target)
         kept = [name for name in asked if program.tensor(name).kind == "value"]
-        self.pull = Pull(program, self.active, kept, names_of(program), textbook)
+        writes = Counter(statement.target for statement in statements_of(program.statements))
+        self.pull = Pull(program, self.active, kept, names_of(program), textbook, writes)
         self.started: set[str] = set()
 
     def run(self) -> Program:

@@ -16,7 +16,8 @@ its output, and a factor that others need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from einbatch.autodiff.activity import differentiable_reads
@@ -36,7 +37,7 @@ from einbatch.ir.program import (
     Step,
     Tensor,
 )
-from einbatch.ir.traverse import free_indices, substitute, walk
+from einbatch.ir.traverse import free_indices, substitute, walk, written
 from einbatch.optimize.recognize import match_log, match_softmax
 
 ARITHMETIC = ("add", "mul", "neg", "div", "select", "iverson")
@@ -60,6 +61,7 @@ class _Hoist:
         self.program = program
         self.active = active
         self.taken = names_of(program)
+        self.writes = Counter(written(program.statements))
         self.tensors: list[Tensor] = []
         self.before: list[Statement] = []
         self.indices: list[Index] = []
@@ -79,7 +81,7 @@ class _Hoist:
         if step.target not in self.active:
             return [step]
         self.statement, self.before, self.scope = step, [], (*self.scans, *step.indices)
-        at_root = step.operator == "=" and all(isinstance(s, IndexValue) for s in step.subscripts)
+        at_root = is_whole(step, self.writes)
         value = self.normal(step.value, at_root=at_root)
         return [*self.before, step if value is step.value else replace(step, value=value)]
 
@@ -162,6 +164,8 @@ class _Hoist:
             if isinstance(stable, Reduce):
                 return self.reduction(stable, at_root=at_root)
         simple = len(node.arguments) == 1 and node.primitive != "gelu"
+        if node.primitive == "pow" and not self.uses(node.arguments[1]):
+            simple = True  # b*a^(b - 1) has the base once
         parts = tuple(self.argument(item) if simple else self.atom(item) for item in node.arguments)
         new = replace(node, arguments=parts)
         return self.hoisted(new) if node.primitive in BY_OUTPUT and not at_root else new
@@ -250,6 +254,12 @@ class _Hoist:
     def extent(self, index: str) -> Expression:
         own = (item.extent for item in self.indices if item.name == index)
         return next(own, None) or self.program.index(index).extent
+
+
+def is_whole(statement: Statement, writes: Mapping[str, int]) -> bool:
+    """True where a read of the target is the statement's value: it alone writes it, by `=`."""
+    bare = all(isinstance(subscript, IndexValue) for subscript in statement.subscripts)
+    return statement.operator == "=" and bare and writes[statement.target] == 1
 
 
 def _position(order: tuple[str, ...]) -> Callable[[str], int]:

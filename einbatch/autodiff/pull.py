@@ -6,11 +6,12 @@ by the table below. There is no default: what has no rule is an error at its spa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from einbatch.autodiff.activity import differentiable_reads
-from einbatch.autodiff.contribution import Contribution, Flow, chain
+from einbatch.autodiff.contribution import Contribution, Factor, Flow, chain
+from einbatch.autodiff.hoist import is_whole
 from einbatch.autodiff.outside import is_outside
 from einbatch.autodiff.partials import PARTIALS
 from einbatch.diagnostics import fail
@@ -44,7 +45,8 @@ class Pull:
 
     `kept` are tensors whose own cotangent is asked for, so that nothing may bypass
     them; with `textbook`, logarithms of softmax, sigmoid and sums of exponentials
-    are differentiated as a whole, as textbooks do. New indices go to `indices`.
+    are differentiated as a whole, as textbooks do. `writes` counts the statements
+    of each tensor. New indices go to `indices`.
     """
 
     program: Program
@@ -52,6 +54,7 @@ class Pull:
     kept: Collection[str]
     taken: set[str]
     textbook: bool
+    writes: Mapping[str, int]
     scope: tuple[str, ...] = ()
     indices: list[Index] = field(default_factory=list[Index])
 
@@ -60,7 +63,7 @@ class Pull:
         self.scope = statement.indices
         flow = Flow((("*", cotangent),), negative=statement.operator == "-=")
         output = None
-        if statement.operator == "=":
+        if is_whole(statement, self.writes):
             output = Read(statement.target, statement.subscripts)
         yield from self.expression(statement.value, flow, output)
 
@@ -139,9 +142,12 @@ class Pull:
         body = substitute(softmax.body, dict(zip(names, subscripts, strict=True)))
         own = Read(read.tensor, subscripts)
         if place is chosen:
-            total = Reduce("sum", free_indices(place), _product(flow))
-            rest = subtract(_product(flow), multiply(own, total))
-            return self.expression(body, replace(flow, factors=(("*", rest),)))
+            (index,) = free_indices(place)
+            outer, incoming = _taken_apart(flow, index)
+            whole = incoming == ONE
+            total = self.extent(index) if whole else Reduce("sum", (index,), incoming)
+            rest = subtract(incoming, multiply(own, total))
+            return self.expression(body, replace(flow, factors=(*outer, ("*", rest))))
         difference = subtract(bracket("eq", place, chosen), own)
         return self.expression(body, flow.within(free_indices(place)).times(difference))
 
@@ -207,6 +213,14 @@ def _log_softmax(
 def _product(flow: Flow) -> Expression:
     """The factors of a flow as one expression."""
     return chain(flow.factors)
+
+
+def _taken_apart(flow: Flow, index: str) -> tuple[tuple[Factor, ...], Expression]:
+    """The factors that an index does not touch, and the product of the others."""
+    touched = [index in free_indices(factor) for _, factor in flow.factors]
+    pairs = list(zip(flow.factors, touched, strict=True))
+    inner = tuple(factor for factor, touches in pairs if touches)
+    return tuple(f for f, touches in pairs if not touches), chain(inner) if inner else ONE
 
 
 def _prod(

@@ -198,15 +198,15 @@ class _Eraser:
         return tree.Number(repr(value))
 
     def apply(self, node: Apply) -> tree.Expression:
+        if node.primitive == "add":
+            first, *rest = node.arguments
+            return tree.Sum((("+", self.expression(first)), *map(self.term, rest)))
+        if node.primitive in ("mul", "div"):
+            return tree.Product(self.factors(node))
         parts = tuple(self.expression(argument) for argument in node.arguments)
         match node.primitive, parts:
             case "ne", (tree.Name(identifier=tree.Identifier(key="training")) as training, _):
                 return training
-            case "add", (first, *_):
-                rest = (self.term(argument) for argument in node.arguments[1:])
-                return tree.Sum((("+", first), *rest))
-            case (("mul" | "div"), _):
-                return tree.Product(self.factors(node))
             case "neg", (operand,):
                 return tree.Negate(operand)
             case "pow", (base, exponent):

@@ -23,7 +23,7 @@ in update statements, which rewrite what they read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from einbatch.ir.primitives import REDUCTIONS
@@ -89,15 +89,23 @@ def instantiate(
 ) -> Expression | None:
     """`substitute` that renames bound indices which would capture; None where it can't."""
     needed = {name: new for name, new in mapping.items() if new != IndexValue(name)}
-    free = free_indices(*mapping.values())
+    apart = rename_apart(program, value, free_indices(*mapping.values()), fresh)
+    if apart is None or not all(_is_renamable(node, needed) for node in walk(apart)):
+        return None
+    return substitute(apart, needed)
+
+
+def rename_apart(
+    program: Program, value: Expression, taken: Iterable[str], fresh: Fresh | None = None
+) -> Expression | None:
+    """The value, binding none of the indices `taken`; None where that takes a fresh name."""
+    free = set(taken)
     captured = {name for name in _bound(value) if name in free}
-    if captured and fresh is None:
+    if not captured:
+        return value
+    if fresh is None:
         return None
-    if captured and fresh is not None:
-        value = _rename_bound(program, value, captured, {*free, *_names(value)}, fresh)
-    if not all(_is_renamable(node, needed) for node in walk(value)):
-        return None
-    return substitute(value, needed)
+    return _rename_bound(program, value, captured, free.union(_names(value)), fresh)
 
 
 def declare_fresh(program: Program, fresh: Fresh) -> Program:

@@ -38,6 +38,7 @@ from einbatch.optimize.definitions import (
     find_definition,
     find_statement,
     instantiate,
+    rename_apart,
     resolve,
 )
 
@@ -118,7 +119,15 @@ def match_sigmoid(
 def match_log(
     program: Program, argument: Expression, fresh: Fresh | None = None
 ) -> Expression | None:
-    """A stable expression for `log(argument)`, None where there is none better."""
+    """A stable expression for `log(argument)`, None where there is none better.
+
+    It binds none of the argument's free indices.
+    """
+    found = _match_log(program, argument, fresh)
+    return None if found is None else rename_apart(program, found, free_indices(argument), fresh)
+
+
+def _match_log(program: Program, argument: Expression, fresh: Fresh | None) -> Expression | None:
     softmax = match_softmax(program, argument, fresh)
     if softmax is not None:
         return replace(softmax, reduction="log_softmax")

@@ -33,7 +33,8 @@ from dataclasses import replace
 
 from einbatch.ir.program import Apply, Expression, Program, Statement
 from einbatch.ir.traverse import free_indices, map_statements, transform
-from einbatch.optimize.recognize import Fresh, declare_fresh, match_log, match_softmax
+from einbatch.optimize.definitions import Fresh, declare_fresh, rename_apart
+from einbatch.optimize.recognize import match_log, match_softmax
 
 
 def stabilize(program: Program) -> Program:
@@ -43,11 +44,11 @@ def stabilize(program: Program) -> Program:
     """
     fresh: Fresh = {}
 
-    def rule(node: Expression) -> Expression:
-        found = _stable(program, node, fresh)
-        return node if found is None else found
-
     def rewrite(statement: Statement) -> Statement:
+        def rule(node: Expression) -> Expression:
+            found = _stable(program, node, statement.indices, fresh)
+            return node if found is None else found
+
         value = transform(statement.value, rule)
         return statement if value is statement.value else replace(statement, value=value)
 
@@ -59,8 +60,13 @@ def stabilize(program: Program) -> Program:
     return declare_fresh(result, fresh)
 
 
-def _stable(program: Program, node: Expression, fresh: Fresh) -> Expression | None:
-    """The stable form of one node over the same free indices, None where there is none."""
+def _stable(
+    program: Program, node: Expression, indices: tuple[str, ...], fresh: Fresh
+) -> Expression | None:
+    """The stable form of one node over the same free indices, None where there is none.
+
+    It binds none of the statement's own indices.
+    """
     tried = dict(fresh)
     match node:
         case Apply(primitive="log", arguments=(argument,)):
@@ -69,6 +75,8 @@ def _stable(program: Program, node: Expression, fresh: Fresh) -> Expression | No
             found = match_softmax(program, node, tried)
         case _:
             return None
+    if found is not None:
+        found = rename_apart(program, found, indices, tried)
     if found is None or set(free_indices(found)) != set(free_indices(node)):
         return None
     fresh.update(tried)

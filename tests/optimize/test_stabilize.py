@@ -46,7 +46,7 @@ CASES = [
     ("Z[b] += exp(s[b,i])\ny[b] = log(Z[b])", "logsumexp[i](s[b,i])"),
     (
         "Z[b] += exp(s[b,i])\ny[b,i] = s[b,i]*log(Z[b])",
-        "s[b,i]*logsumexp[i](s[b,i])",
+        "s[b,i]*logsumexp[i_1](s[b,i_1])",
     ),
     ("y[b,i] = log(softmax[i](s[b,i]))", "log_softmax[i](s[b,i])"),
     ("y[b,i] = log(sigmoid(2*s[b,i]))", "-softplus(-2*s[b,i])"),
