@@ -192,9 +192,9 @@ class Nest:
     def read(self, read: Read, at: Mapping[str, int]) -> float:
         """One element, or what `otherwise` says where a subscript is outside."""
         element = self.element(read.subscripts, at)
-        cells = self.tensors[read.tensor]
-        if element in cells:
-            return cells[element]
+        shape = self.shapes[read.tensor]
+        if all(0 <= place < extent for place, extent in zip(element, shape, strict=True)):
+            return self.tensors[read.tensor][element]
         if read.otherwise is None:
             raise _outside(read.tensor, element, self.shapes[read.tensor], at, read.span)
         return self.value(read.otherwise, at)
