@@ -12,7 +12,8 @@ from einbatch.plan.operations import POINTWISE
 ALIGNMENT = 64
 BYTES = {"int": 8, "bool": 1}
 Place = Literal["arena", "owned", "input", "constant", "alias"]
-IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct"})
+IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct", "start"})
+NO_MEMORY = frozenset({"loop", "end"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _dying(memory: Memory) -> list[list[int]]:
 
 
 def _without_arena(memory: Memory, number: int, value: Value) -> Buffer | None:
-    if memory.roots[number] != number:
+    if memory.roots[number] != number or value.operation in NO_MEMORY:
         return Buffer("alias")
     if value.operation == "input":
         owner = memory.owned.get(number)
@@ -178,7 +179,8 @@ def _is_congruent(memory: Memory, number: int, argument: int) -> bool:
     if operand.operation != "view":
         return True
     root = memory.values[memory.roots[argument]]
-    return operand.attributes == (contiguous(operand.shape), 0) and root.size == operand.size
+    whole = operand.attributes == (contiguous(operand.shape), 0, (), ())
+    return whole and root.size == operand.size
 
 
 class _Arena:

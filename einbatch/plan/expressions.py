@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from einbatch.ir.primitives import PRIMITIVES, REDUCTIONS
 from einbatch.ir.program import (
@@ -12,12 +13,16 @@ from einbatch.ir.program import (
     Extent,
     IndexValue,
     Number,
+    Operator,
     Read,
     Reduce,
 )
+from einbatch.ir.traverse import free_indices
 from einbatch.plan import reads
 from einbatch.plan.lowering import Lowering, Term
+from einbatch.plan.operations import ACCUMULATE
 from einbatch.plan.reductions import lower_reduction, reduce_to
+from einbatch.plan.sliding import find_sliding, reduce_in_loops
 from einbatch.plan.sums import lower_sum, products_of
 
 COMPARISONS = {
@@ -41,6 +46,7 @@ UNARY = {
     "erf": "erf",
     "floor": "floor",
 }
+OPERATORS: dict[str, Operator] = {"max": "max=", "min": "min=", "prod": "*="}
 POWERS = 16
 """The largest exponent that is done by multiplication."""
 
@@ -55,10 +61,10 @@ def lower(low: Lowering, expression: Expression) -> Term:
             return low.number(value)
         case Read():
             return reads.lower_read(low, expression, lower_integer, lower_number)
-        case Reduce(reduction="sum" | "mean"):
-            return _lower_sum(low, expression)
-        case Reduce(reduction=reduction, indices=indices, body=body):
-            return lower_reduction(low, reduction, indices, lower_number(low, body))
+        case Reduce():
+            return _lower_reduce(low, expression)
+        case Apply(primitive="stop", arguments=(inner,)):
+            return lower(low, inner)
         case Apply(primitive="iverson", arguments=(condition,)):
             return lower_condition(low, condition)
         case Apply(primitive="select"):
@@ -92,12 +98,13 @@ def lower_integer(low: Lowering, expression: Expression) -> Term:
             return _lower_select(low, expression, lower_integer)
         case Apply(primitive="floor", arguments=(inner,)) if not is_integral(low, inner):
             return low.cast(low.pointwise("floor", lower_number(low, inner)), "int")
-        case Apply(primitive="floor", arguments=(inner,)):
+        case Apply(primitive="floor" | "stop", arguments=(inner,)):
             return lower_integer(low, inner)
         case Apply(primitive=primitive, arguments=arguments) if is_integral(low, expression):
             return _apply_integer(low, primitive, [lower_integer(low, e) for e in arguments])
         case Reduce(reduction=reduction, indices=indices, body=body) if is_integral(low, body):
-            return lower_reduction(low, reduction, indices, lower_integer(low, body))
+            with low.unfixed(indices):
+                return lower_reduction(low, reduction, indices, lower_integer(low, body))
         case _:
             return low.cast(lower(low, expression), "int")
 
@@ -147,6 +154,38 @@ def is_integral(low: Lowering, expression: Expression) -> bool:
             return True
         case Reduce(reduction=reduction, body=body):
             return REDUCTIONS[reduction].integral and is_integral(low, body)
+
+
+def _lower_reduce(low: Lowering, expression: Reduce) -> Term:
+    """A reduction; one over the index of a loop around has this name for itself."""
+    indices, body = expression.indices, expression.body
+    with low.unfixed(indices):
+        match expression.reduction:
+            case "sum" | "mean":
+                return _lower_sum(low, expression)
+            case "max" | "min" | "prod" as reduction:
+                return reduce_number(low, OPERATORS[reduction], indices, body)
+            case reduction:
+                term = lower_reduction(low, reduction, indices, lower_number(low, body))
+    if REDUCTIONS[expression.reduction].keeps:
+        for name in indices:
+            term = low.at_round(term, name)
+    return term
+
+
+def reduce_number(
+    low: Lowering, operator: Operator, indices: Sequence[str], body: Expression
+) -> Term:
+    """An expression reduced by the operator of a statement."""
+    looped = find_sliding(low, (body,), indices)
+    if not looped:
+        return reduce_to(low, ACCUMULATE[operator], indices, lower_number(low, body))
+    names = low.free(free_indices(body))
+    axes = low.ordered(name for name in names if name not in indices)
+    inner = [name for name in indices if name not in looped]
+    return reduce_in_loops(
+        low, looped, axes, operator, lambda: reduce_number(low, operator, inner, body)
+    )
 
 
 def _lower_sum(low: Lowering, expression: Reduce) -> Term:
@@ -252,4 +291,11 @@ def power_of(low: Lowering, base: Term, exponent: int) -> Term:
     return low.pointwise("multiply", half, base) if exponent % 2 else half
 
 
-__all__ = ["is_integral", "lower", "lower_condition", "lower_integer", "lower_number", "reduce_to"]
+__all__ = [
+    "is_integral",
+    "lower",
+    "lower_condition",
+    "lower_integer",
+    "lower_number",
+    "reduce_number",
+]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from einbatch.plan.graph import Graph, Value
 
-LEAVES = frozenset({"input", "constant"})
+NEVER_CONSTANT = frozenset({"input", "start", "loop", "end"})
+
+
+ALIASES = frozenset({"view", "check", "carry", "exit"})
+"""What has no memory of its own: it lies where its first argument does."""
+WRITES = frozenset({"update", "scatter", "scatter_distinct"})
 
 
 def keep_wanted(graph: Graph, wanted: Iterable[int]) -> tuple[list[Value], dict[int, int]]:
-    """The values that the wanted ones need, renumbered in order; and old numbers to new ones."""
+    """The values that the wanted ones need, in order; and old numbers to new ones."""
     needed: set[int] = set()
     stack = list(wanted)
     while stack:
@@ -19,53 +24,91 @@ def keep_wanted(graph: Graph, wanted: Iterable[int]) -> tuple[list[Value], dict[
         if number not in needed:
             needed.add(number)
             stack.extend(graph[number].arguments)
-    numbers = {old: new for new, old in enumerate(sorted(needed))}
+            if number in graph.backs:
+                stack.append(graph.backs[number])
+    inside = {graph.scopes[number] for number in needed}
+    for loop in reversed(graph.loops):
+        if loop.number in inside:
+            inside.add(loop.parent)
+    kept = [
+        number
+        for number in graph.in_order()
+        if number in needed
+        or (graph[number].operation in ("loop", "end") and graph[number].attributes[0] in inside)
+    ]
+    numbers = {old: new for new, old in enumerate(kept)}
     values = [
         replace(graph[old], arguments=tuple(numbers[a] for a in graph[old].arguments))
-        for old in numbers
+        for old in kept
     ]
     return values, numbers
 
 
-def root_of(values: Sequence[Value], number: int) -> int:
-    """The value whose memory another one is."""
-    value = values[number]
-    return value.arguments[0] if value.operation in ("view", "check") else number
-
-
 def roots_of(values: Sequence[Value]) -> list[int]:
-    """For each value the one whose memory it is: its own, or what it is a view of."""
+    """For each value the one whose memory it is: its own, or what it lies in."""
     roots: list[int] = []
+    carried: set[int] = set()
     for number, value in enumerate(values):
-        aliases = value.operation in ("view", "check")
+        if value.operation == "carry" or (
+            value.operation in WRITES and value.arguments[0] in carried
+        ):
+            carried.add(number)
+        aliases = value.operation in ALIASES or number in carried
         roots.append(roots[value.arguments[0]] if aliases else number)
     return roots
 
 
 def find_last_uses(values: Sequence[Value], roots: Sequence[int], kept: Iterable[int]) -> list[int]:
-    """For each root the position of its last use; past the end where it is kept."""
+    """For each root the position of its last use; past the end where it is kept.
+
+    What enters a loop is in use until the last round ends.
+    """
     last = list(range(len(values)))
+    ends = _ends(values)
     for position, value in enumerate(values):
-        last[roots[position]] = max(last[roots[position]], position)
-        for argument in value.arguments:
-            last[roots[argument]] = position
+        for used in (position, *value.arguments):
+            root = roots[used]
+            place = position
+            for start, end in ends[position]:
+                if root < start:
+                    place = end
+                    break
+            last[root] = max(last[root], place)
     for number in kept:
         last[roots[number]] = len(values)
     return last
 
 
+def _ends(values: Sequence[Value]) -> list[list[tuple[int, int]]]:
+    """For each position where the loops around it begin and end, the outermost first."""
+    spans: dict[int, tuple[int, int]] = {}
+    begins: list[int] = []
+    for position, value in enumerate(values):
+        if value.operation == "loop":
+            begins.append(position)
+        elif value.operation == "end":
+            begin = begins.pop()
+            spans[begin] = (begin, position)
+    around: list[list[tuple[int, int]]] = []
+    stack: list[tuple[int, int]] = []
+    for position, value in enumerate(values):
+        if value.operation == "loop":
+            stack.append(spans[position])
+        around.append(list(stack))
+        if value.operation == "end":
+            stack.pop()
+    return around
+
+
 def find_constants(values: Sequence[Value]) -> list[bool]:
-    """For each value whether it is the same at every call: no input has a part in it."""
+    """For each value whether it is the same at every call: no input has a part in it.
+
+    In a loop, only a view can be.
+    """
     constant: list[bool] = []
+    depth = 0
     for value in values:
-        constant.append(
-            value.operation != "input" and all(constant[argument] for argument in value.arguments)
-        )
+        depth += (value.operation == "loop") - (value.operation == "end")
+        never = value.operation in NEVER_CONSTANT or (depth > 0 and value.operation != "view")
+        constant.append(not never and all(constant[argument] for argument in value.arguments))
     return constant
-
-
-def positions_of(
-    numbers: Mapping[int, int], wanted: Sequence[tuple[str, int]]
-) -> tuple[tuple[str, int], ...]:
-    """Named values by their new numbers."""
-    return tuple((name, numbers[number]) for name, number in wanted)

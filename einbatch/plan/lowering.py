@@ -64,6 +64,10 @@ class Lowering:
         self.dtype: Dtype = dtype
         self.graph = Graph()
         self.current: dict[str, int] = {}
+        self.fixed: dict[str, int] = {}
+        """The indices of the loops around, each with its loop: in a round, one integer."""
+        self.carried: set[str] = set()
+        """Tensors that the loops around write: in place, in memory that lasts."""
         self.rank: dict[str, int] = {}
         self.guards: list[Term] = []
         self.checks: list[Check] = []
@@ -102,6 +106,20 @@ class Lowering:
         finally:
             self.guards.pop()
 
+    @contextmanager
+    def unfixed(self, names: Iterable[str]) -> Generator[None]:
+        """What is lowered inside runs through these indices, whatever loop is around."""
+        fixed = self.fixed
+        self.fixed = {name: loop for name, loop in fixed.items() if name not in set(names)}
+        try:
+            yield
+        finally:
+            self.fixed = fixed
+
+    def free(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names, each once, without those of the loops around."""
+        return tuple(name for name in dict.fromkeys(names) if name not in self.fixed)
+
     # Constants
 
     def exact(self, expression: Expression) -> Exact | None:
@@ -128,8 +146,27 @@ class Lowering:
 
     def range(self, index: str) -> Term:
         """An index as a number."""
-        extent = self.extents[index]
-        return Term(self.graph.add(Value("range", (), (), (extent,), "int")), (index,))
+        value = self.graph.add(Value("range", (), (), (self.extents[index],), "int"))
+        if index in self.fixed:
+            return self.at_round(Term(value, (index,)), index)
+        return Term(value, (index,))
+
+    def at_round(self, term: Term, index: str) -> Term:
+        """A term where one of its axes, an index of a loop around, is what it is in the round."""
+        if index not in term.axes or index not in self.fixed:
+            return term
+        layout, shape = self.graph.layout(term.value), self.graph[term.value].shape
+        place = term.axes.index(index)
+        kept = [axis for axis in range(len(shape)) if axis != place]
+        moved = (*layout.steps, self.fixed[index], layout.strides[place])
+        view = self.graph.view(
+            term.value,
+            tuple(shape[axis] for axis in kept),
+            tuple(layout.strides[axis] for axis in kept),
+            layout.offset,
+            moved if layout.strides[place] else layout.steps,
+        )
+        return Term(view, tuple(term.axes[axis] for axis in kept))
 
     # Axes
 

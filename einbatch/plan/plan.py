@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from einbatch.diagnostics import NOWHERE, EinbatchError
 from einbatch.ir.constants import evaluate_constant
@@ -28,7 +27,8 @@ from einbatch.plan.lowering import Check, Contraction, Lowering
 from einbatch.plan.statements import lower_steps
 
 Describe = Callable[[Statement], str]
-Section = Literal["statement", "report", "update"]
+SHARED = frozenset({"input", "constant", "check", "exit"})
+"""Operations whose values lie in memory that is not theirs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +216,7 @@ def _assemble(
         if buffers[roots[number]].owner != name or roots[number] != number
     ]
     texts = _texts(steps, describe_statement)
+    targets = {roots[number]: name for number, name in reversed(_targets(low, numbers))}
     return Plan(
         dtype=low.dtype,
         values=tuple(values),
@@ -224,7 +225,7 @@ def _assemble(
         constant=tuple(memory.constant),
         roots=tuple(roots),
         statements=texts,
-        targets=_targets(low, numbers, steps),
+        targets=tuple(sorted(targets.items())),
         inputs=tuple(operand(*pair) for pair in entered if pair[0] not in owners),
         owned=tuple(operand(*pair) for pair in entered if pair[0] in owners),
         outputs=tuple(operand(name, numbers[number]) for name, number in outputs.items()),
@@ -239,7 +240,7 @@ def _assemble(
 def _own(low: Lowering, number: int) -> int:
     """A final value as one with memory of its own, where it is another tensor's or a view."""
     root = low.graph.layout(number).root
-    if root == number and low.graph[number].operation not in ("input", "constant", "check"):
+    if root == number and low.graph[number].operation not in SHARED:
         return number
     value = low.graph[number]
     return low.graph.add(Value("copy", (number,), (), value.shape, value.kind))
@@ -265,9 +266,7 @@ def _texts(steps: tuple[Step, ...], describe_statement: Describe | None) -> tupl
     return tuple(texts)
 
 
-def _targets(
-    low: Lowering, numbers: Mapping[int, int], steps: tuple[Step, ...]
-) -> tuple[tuple[int, str], ...]:
+def _targets(low: Lowering, numbers: Mapping[int, int]) -> tuple[tuple[int, str], ...]:
     """The values that are a tensor's, with its name."""
     found: dict[int, str] = {}
     for name, number in low.current.items():

@@ -6,25 +6,42 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from einbatch.diagnostics import Span
+from einbatch.ir.constants import as_float
 from einbatch.ir.program import Expression, IndexValue, Read
 from einbatch.plan.bounds import find_bounds
 from einbatch.plan.graph import Shape, Value
 from einbatch.plan.lowering import Check, Lowering, Term
-from einbatch.plan.subscripts import find_view
+from einbatch.plan.subscripts import (
+    Affine,
+    AffineView,
+    find_affine,
+    find_view,
+    is_inside,
+    range_of,
+    view_of,
+)
 
 Lower = Callable[[Lowering, Expression], Term]
+LARGEST = 4
+"""How many times larger than what it is made of, or for, a padded copy may be."""
 
 
 def lower_read(low: Lowering, read: Read, lower_integer: Lower, lower_number: Lower) -> Term:
     """What is read, over the indices of its subscripts."""
     value = low.current[read.tensor]
-    names = [item.index for item in read.subscripts if isinstance(item, IndexValue)]
-    if len(set(names)) == len(read.subscripts):
-        return low.reduced(value, names)
     layout, shape = low.graph.layout(value), low.graph[value].shape
+    names = whole_axes(low, read.subscripts, shape)
+    if names is not None:
+        return low.reduced(value, names)
     view = find_view(low, read.subscripts, layout, shape)
     if view is not None:
-        return low.reduced(low.graph.view(value, view.shape, view.strides, view.offset), view.axes)
+        return _viewed(low, value, view)
+    if read.otherwise is not None:
+        guarded = find_picked(low, read, value, lower_number) or find_padded(
+            low, read, value, lower_integer, lower_number
+        )
+        if guarded is not None:
+            return guarded
     terms = [lower_integer(low, subscript) for subscript in read.subscripts]
     if read.otherwise is None:
         places = [
@@ -32,11 +49,144 @@ def lower_read(low: Lowering, read: Read, lower_integer: Lower, lower_number: Lo
             for axis, (term, extent) in enumerate(zip(terms, shape, strict=True))
         ]
         return _gather(low, value, places)
-    inside, places = _clamped(low, terms, shape)
-    found = _gather(low, value, places)
+    inside, places = clamped(low, terms, shape)
+    return _either(low, read.otherwise, inside, _gather(low, value, places), lower_number)
+
+
+def whole_axes(
+    low: Lowering, subscripts: Sequence[Expression], shape: Shape
+) -> tuple[str, ...] | None:
+    """The indices, where each axis has one of its own that runs over all of it."""
+    names = [item.index for item in subscripts if isinstance(item, IndexValue)]
+    if len(low.free(names)) == len(subscripts) and low.shape(names) == shape:
+        return tuple(names)
+    return None
+
+
+def _viewed(low: Lowering, value: int, view: AffineView) -> Term:
+    found = low.graph.view(value, view.shape, view.strides, view.offset, view.steps, view.guards)
+    return low.reduced(found, view.axes)
+
+
+def _either(
+    low: Lowering, otherwise: Expression, inside: Term, found: Term, lower_number: Lower
+) -> Term:
+    """What is found where the subscripts are inside, else what `otherwise` says."""
     with low.guarded(low.pointwise("logical_not", inside)):
-        otherwise = lower_number(low, read.otherwise)
-    return low.pointwise("where", inside, low.as_float(found), otherwise)
+        rest = lower_number(low, otherwise)
+    return low.pointwise("where", inside, low.as_float(found), rest)
+
+
+def find_picked(low: Lowering, read: Read, value: int, lower_number: Lower) -> Term | None:
+    """A read that is outside in whole rounds of the loops around, or in none of their elements."""
+    layout, shape = low.graph.layout(value), low.graph[value].shape
+    view = find_view(low, read.subscripts, layout, shape, guarded=True)
+    if view is None or low.graph[value].kind != "float":
+        return None
+    assert read.otherwise is not None
+    with low.guarded(_outside(low, view)):
+        rest = lower_number(low, read.otherwise)
+    axes = low.ordered((*view.axes, *rest.axes))
+    strides = dict(zip(view.axes, view.strides, strict=True))
+    moving = tuple(strides.get(name, 0) for name in axes)
+    extents = low.shape(axes)
+    found = low.graph.view(value, extents, moving, view.offset, view.steps, view.guards)
+    arguments = (found, low.expand(rest, axes))
+    return Term(low.graph.add(Value("pick", arguments, (), extents, "float")), axes)
+
+
+def _outside(low: Lowering, view: AffineView) -> Term:
+    """Whether this is a round without such a view."""
+    names = {loop: name for name, loop in low.fixed.items()}
+    outside = low.number(0, "bool")
+    for constant, extent, *terms in view.guards:
+        total = low.number(constant, "int")
+        for loop, coefficient in zip(terms[::2], terms[1::2], strict=True):
+            part = low.pointwise("multiply", low.range(names[loop]), low.number(coefficient, "int"))
+            total = low.pointwise("add", total, part)
+        for condition in (
+            low.pointwise("less", total, low.number(0, "int")),
+            low.pointwise("greater_equal", total, low.number(extent, "int")),
+        ):
+            outside = low.pointwise("logical_or", outside, condition)
+    return outside
+
+
+def find_padded(
+    low: Lowering, read: Read, value: int, lower_integer: Lower, lower_number: Lower
+) -> Term | None:
+    """A view of a padded copy; None where subscripts are not affine, or too far outside."""
+    forms = [find_affine(low, subscript) for subscript in read.subscripts]
+    if any(form is None for form in forms):
+        return None
+    known = [form for form in forms if form is not None]
+    value, known = _sliced(low, value, known)
+    shape = low.graph[value].shape
+    ranges = [range_of(low, form) for form in known]
+    loops = {
+        low.fixed[name]
+        for form, (least, greatest), extent in zip(known, ranges, shape, strict=True)
+        for name, _ in form.coefficients
+        if name in low.fixed and not 0 <= least <= greatest < extent
+    }
+    if any(loop <= low.graph.scopes[value] for loop in loops):
+        return None  # it changes from round to round: the copy would be made anew in each
+    before = tuple(max(0, -least) for least, _ in ranges)
+    after = [max(0, most - n + 1) for (_, most), n in zip(ranges, shape, strict=True)]
+    padded = tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True))
+    names = {name for form in known for name, _ in form.coefficients}
+    if prod(padded) > LARGEST * max(prod(shape), prod(low.shape(names))):
+        return None
+    assert read.otherwise is not None
+    fill = low.exact(read.otherwise)
+    number = 0.0 if fill is None else as_float(fill)
+    kind = low.graph[value].kind
+    if kind == "int" and not isinstance(fill, int):
+        return None
+    attributes = (int(number) if kind == "int" else number, before)
+    root = low.graph.add(Value("pad", (value,), attributes, padded, kind))
+    shifted = [
+        Affine(form.coefficients, form.constant + b) for form, b in zip(known, before, strict=True)
+    ]
+    view = view_of(low, shifted, low.graph.layout(root), padded)
+    assert view is not None
+    found = _viewed(low, root, view)
+    if fill is not None:
+        return found
+    terms = [lower_integer(low, subscript) for subscript in read.subscripts]
+    inside, _ = clamped(low, terms, low.graph[low.current[read.tensor]].shape)
+    return _either(low, read.otherwise, inside, found, lower_number)
+
+
+def _sliced(low: Lowering, value: int, forms: list[Affine]) -> tuple[int, list[Affine]]:
+    """The value without the axes that a round of the loops it changes with decides; and the rest.
+
+    Only what is left is worth a copy in each round.
+    """
+    layout, shape = low.graph.layout(value), low.graph[value].shape
+    scope = low.graph.scopes[value]
+    kept = [
+        axis
+        for axis, form in enumerate(forms)
+        if not is_inside(low, form, shape[axis])
+        or any(low.fixed.get(name, scope + 1) > scope for name, _ in form.coefficients)
+    ]
+    offset, steps = layout.offset, list(layout.steps)
+    for axis, form in enumerate(forms):
+        if axis not in kept:
+            offset += form.constant * layout.strides[axis]
+            for name, coefficient in form.coefficients:
+                steps += [low.fixed[name], coefficient * layout.strides[axis]]
+    if len(kept) == len(shape):
+        return value, forms
+    found = low.graph.view(
+        value,
+        tuple(shape[axis] for axis in kept),
+        tuple(layout.strides[axis] for axis in kept),
+        offset,
+        tuple(steps),
+    )
+    return found, [forms[axis] for axis in kept]
 
 
 def check_inside(
@@ -70,7 +220,7 @@ def _is_inside(low: Lowering, term: Term, extent: int) -> bool:
     return bounds is not None and bounds[0] >= 0 and bounds[1] < extent
 
 
-def _clamped(low: Lowering, terms: Sequence[Term], shape: Shape) -> tuple[Term, list[Term]]:
+def clamped(low: Lowering, terms: Sequence[Term], shape: Shape) -> tuple[Term, list[Term]]:
     """Whether all subscripts are inside, and the subscripts moved inside."""
     inside = low.number(1, "bool")
     places: list[Term] = []

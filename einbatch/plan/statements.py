@@ -4,33 +4,71 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from einbatch.diagnostics import InternalError
-from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step
+from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step, statements_of
 from einbatch.ir.traverse import free_indices, walk
-from einbatch.plan.expressions import lower, lower_integer, lower_number
+from einbatch.plan.expressions import lower, lower_integer, lower_number, reduce_number
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
 from einbatch.plan.operations import ACCUMULATE, IDENTITY
-from einbatch.plan.reads import check_inside, flat_position
-from einbatch.plan.reductions import reduce_to
-from einbatch.plan.subscripts import find_view
+from einbatch.plan.partial import add_apart, write_in_part
+from einbatch.plan.reads import check_inside, clamped, flat_position, whole_axes
+from einbatch.plan.rounds import enter, filled, leave, memory_of, repeat
+from einbatch.plan.sliding import find_left_loops, reads_itself
+from einbatch.plan.subscripts import find_affine, find_view
 from einbatch.plan.sums import lower_sum, products_of
 
 
 def lower_steps(low: Lowering, steps: tuple[Step, ...], first: int) -> None:
     """Every statement, in order; the first one's number is given."""
     for number, step in enumerate(steps, first):
-        if isinstance(step, Scan):
-            raise InternalError("scans are not lowered yet")
         low.graph.origin = number
-        lower_statement(low, step)
+        _lower_step(low, step)
+
+
+def _lower_step(low: Lowering, step: Step) -> None:
+    match step:
+        case Statement():
+            lower_statement(low, step)
+        case Scan():
+            lower_scan(low, step)
+
+
+def lower_scan(low: Lowering, scan: Scan) -> None:
+    """The body as a loop; what it writes lies in memory that lasts."""
+    firsts: dict[str, Statement] = {}
+    for statement in statements_of(scan.body):
+        firsts.setdefault(statement.target, statement)
+    outer = set(low.carried)
+    for name, first in firsts.items():
+        _carry(low, name, first)
+    names = list(firsts)
+    loop, carries = enter(low, scan.index, scan.down, [low.current[name] for name in names])
+    low.current.update(zip(names, carries, strict=True))
+    for step in scan.body:
+        _lower_step(low, step)
+    lasts = leave(low, loop, carries, [low.current[name] for name in names])
+    low.current.update(zip(names, lasts, strict=True))
+    low.carried = outer
+
+
+def _carry(low: Lowering, name: str, first: Statement) -> None:
+    """The tensor in memory that loops may write, if it is not yet."""
+    if name not in low.carried:
+        low.current[name] = memory_of(low, _before(low, first))
+        low.carried.add(name)
 
 
 def lower_statement(low: Lowering, statement: Statement) -> None:
     """One statement: `low.current` holds the target's new value afterwards."""
     low.rank = _rank(statement)
-    names = [item.index for item in statement.subscripts if isinstance(item, IndexValue)]
-    if len(set(names)) == len(statement.subscripts):
+    if statement.partial:
+        before = _before(low, statement)
+        if write_in_part(low, statement, before, lower_statement):
+            return
+    old = low.current.get(statement.target)
+    shape = low.shape_of(low.tensors[statement.target]) if old is None else low.graph[old].shape
+    names = whole_axes(low, statement.subscripts, shape)
+    if names is not None and statement.target not in low.carried:
         value = low.expand(_as_stored(low, statement, _whole(low, statement, names)), names)
     else:
         value = _partial(low, statement)
@@ -51,7 +89,7 @@ def _as_stored(low: Lowering, statement: Statement, term: Term) -> Term:
     return low.cast(term, "int" if low.tensors[statement.target].integer else "float")
 
 
-def _whole(low: Lowering, statement: Statement, names: list[str]) -> Term:
+def _whole(low: Lowering, statement: Statement, names: tuple[str, ...]) -> Term:
     """The new value of a tensor that is written at every element once."""
     old = low.current.get(statement.target)
     start = None if old is None else low.reduced(old, names)
@@ -93,42 +131,83 @@ def _reduced(low: Lowering, statement: Statement) -> Term:
         return _sum(low, statement, None)
     if operator == "-=":
         return _sum(low, statement, None, -1)
-    value = lower_number(low, statement.value)
-    return reduce_to(low, ACCUMULATE[operator], _bound(statement), value)
+    return reduce_number(low, operator, _bound(statement), statement.value)
 
 
 def _partial(low: Lowering, statement: Statement) -> int:
-    """The new value of a tensor that is written at computed, constant or repeated subscripts."""
+    """The new value of a tensor that is written in part, or at repeated subscripts."""
+    looped = find_left_loops(low, statement)
+    if looped and not reads_itself(statement):
+        return _repeated(low, statement, looped)
+    if looped and statement.target in low.carried:
+        forms = [find_affine(low, subscript) for subscript in statement.subscripts]
+        known = [form for form in forms if form is not None]
+        if add_apart(low, statement, known, lower_statement):
+            return low.current[statement.target]
     new = _as_stored(low, statement, _reduced(low, statement))
     base = _base(low, statement)
+    return _put(low, statement, base, new)
+
+
+def _repeated(low: Lowering, statement: Statement, looped: tuple[str, ...]) -> int:
+    """The statement once for each point of some of its indices."""
+    name = statement.target
+    carried = set(low.carried)
+    _carry(low, name, statement)
+    inner = tuple(index for index in statement.indices if index not in looped)
+
+    def body(version: int) -> int:
+        low.current[name] = version
+        lower_statement(low, replace(statement, indices=inner))
+        return low.current[name]
+
+    value = repeat(low, looped, low.current[name], body)
+    low.carried = carried
+    return value
+
+
+def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
+    """The base with the new elements put or accumulated in."""
     shape, kind = low.graph[base].shape, low.graph[base].kind
-    view = find_view(low, statement.subscripts, low.graph.layout(base), shape)
-    if view is not None and view.is_injective:
-        attributes = (statement.operator, view.shape, view.strides, view.offset)
+    layout = low.graph.layout(base)
+    partial = statement.partial
+    view = find_view(low, statement.subscripts, layout, shape, guarded=partial)
+    if view is not None and view.is_injective and set(view.axes).issuperset(new.axes):
+        where = (view.shape, view.strides, view.offset, view.steps, view.guards)
         arguments = (base, low.align(new, view.axes))
-        return low.graph.add(Value("update", arguments, attributes, shape, kind))
-    places = [
-        check_inside(low, lower_integer(low, item), n, statement.target, axis, statement.span)
-        for axis, (item, n) in enumerate(zip(statement.subscripts, shape, strict=True))
-    ]
+        return low.graph.add(Value("update", arguments, (statement.operator, *where), shape, kind))
+    terms = [lower_integer(low, item) for item in statement.subscripts]
+    chosen: tuple[int, ...] = ()
+    axes = low.ordered(name for term in (*terms, new) for name in term.axes)
+    if partial:
+        inside, places = clamped(low, terms, shape)
+        chosen = () if low.constant_of(inside) is not None else (low.line(inside, axes),)
+    else:
+        places = [
+            check_inside(low, term, n, statement.target, axis, statement.span)
+            for axis, (term, n) in enumerate(zip(terms, shape, strict=True))
+        ]
     flat = flat_position(low, places, shape)
     axes = low.ordered((*flat.axes, *new.axes))
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
-    arguments = (base, low.line(flat, axes), low.line(new, axes))
+    arguments = (base, low.line(flat, axes), low.line(new, axes), *chosen)
     return low.graph.add(Value(operation, arguments, (statement.operator,), shape, kind))
 
 
 def _base(low: Lowering, statement: Statement) -> int:
+    """What the target holds before, in memory of its own."""
+    old = _before(low, statement)
+    if low.graph.is_contiguous(old) and low.graph.layout(old).root == old:
+        return old
+    return low.graph.add(Value("copy", (old,), (), low.graph[old].shape, low.graph[old].kind))
+
+
+def _before(low: Lowering, statement: Statement) -> int:
     """What the target holds before: its value, or the operator's identity everywhere."""
     old = low.current.get(statement.target)
-    if old is not None and low.graph.is_contiguous(old) and low.graph.layout(old).root == old:
+    if old is not None:
         return old
     tensor = low.tensors[statement.target]
-    shape = low.shape_of(tensor)
     kind = "int" if tensor.integer else "float"
-    if old is None:
-        number = low.number(IDENTITY[statement.operator], "float")
-        start = low.cast(number, kind).value
-        old = low.graph.view(start, shape, (0,) * len(shape))
-    return low.graph.add(Value("copy", (old,), (), shape, kind))
+    return filled(low, IDENTITY[statement.operator], low.shape_of(tensor), kind)

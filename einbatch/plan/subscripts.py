@@ -44,22 +44,16 @@ def find_affine(low: Lowering, expression: Expression) -> Affine | None:
             return None
 
 
-def is_inside(low: Lowering, form: Affine, extent: int) -> bool:
-    """True where every value of the subscript is one of 0 … extent - 1."""
-    ends = [coefficient * (low.extents[name] - 1) for name, coefficient in form.coefficients]
-    least = form.constant + sum(end for end in ends if end < 0)
-    greatest = form.constant + sum(end for end in ends if end > 0)
-    return least >= 0 and greatest < extent
-
-
 @dataclass(frozen=True, slots=True)
 class AffineView:
-    """The elements that affine subscripts name, over their indices."""
+    """The elements that affine subscripts name, over their indices; see `graph.Value`."""
 
     axes: tuple[str, ...]
     shape: Shape
     strides: Shape
     offset: int
+    steps: Shape
+    guards: tuple[Shape, ...]
 
     @property
     def is_injective(self) -> bool:
@@ -73,21 +67,67 @@ class AffineView:
         return True
 
 
+def range_of(low: Lowering, form: Affine) -> tuple[int, int]:
+    """The least and the greatest value of a subscript."""
+    ends = [coefficient * (low.extents[name] - 1) for name, coefficient in form.coefficients]
+    least = form.constant + sum(end for end in ends if end < 0)
+    return least, form.constant + sum(end for end in ends if end > 0)
+
+
+def is_inside(low: Lowering, form: Affine, extent: int) -> bool:
+    """True where every value of the subscript is one of 0 … extent - 1."""
+    least, greatest = range_of(low, form)
+    return least >= 0 and greatest < extent
+
+
 def find_view(
-    low: Lowering, subscripts: Sequence[Expression], layout: Layout, shape: Shape
+    low: Lowering,
+    subscripts: Sequence[Expression],
+    layout: Layout,
+    shape: Shape,
+    *,
+    guarded: bool = False,
 ) -> AffineView | None:
-    """The view that subscripts make of a layout; None where one is not affine, or goes outside."""
+    """The view that subscripts make of a layout; None where one is not affine, or goes outside.
+
+    Where `guarded`, a subscript that only the rounds of loops decide may go outside.
+    """
+    forms = [find_affine(low, subscript) for subscript in subscripts]
+    return view_of(low, forms, layout, shape, guarded=guarded)
+
+
+def view_of(
+    low: Lowering,
+    forms: Sequence[Affine | None],
+    layout: Layout,
+    shape: Shape,
+    *,
+    guarded: bool = False,
+) -> AffineView | None:
+    """The same, of affine forms."""
     strides: dict[str, int] = {}
+    steps = dict(zip(layout.steps[::2], layout.steps[1::2], strict=True))
+    guards: list[Shape] = []
     offset = layout.offset
-    for subscript, extent, stride in zip(subscripts, shape, layout.strides, strict=True):
-        form = find_affine(low, subscript)
-        if form is None or not is_inside(low, form, extent):
+    for form, extent, stride in zip(forms, shape, layout.strides, strict=True):
+        if form is None:
             return None
+        if not is_inside(low, form, extent):
+            if not guarded or any(name not in low.fixed for name, _ in form.coefficients):
+                return None
+            terms = ((low.fixed[name], value) for name, value in form.coefficients if value)
+            guards.append((form.constant, extent, *(part for term in terms for part in term)))
         offset += form.constant * stride
         for name, coefficient in form.coefficients:
-            strides[name] = strides.get(name, 0) + coefficient * stride
+            if name in low.fixed:
+                loop = low.fixed[name]
+                steps[loop] = steps.get(loop, 0) + coefficient * stride
+            else:
+                strides[name] = strides.get(name, 0) + coefficient * stride
     axes = tuple(strides)
-    return AffineView(axes, low.shape(axes), tuple(strides.values()), offset)
+    moving = tuple(part for loop, step in steps.items() if step for part in (loop, step))
+    found = tuple(strides.values())
+    return AffineView(axes, low.shape(axes), found, offset, moving, tuple(guards))
 
 
 def _scaled(form: Affine | None, factor: int) -> Affine | None:

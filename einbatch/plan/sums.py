@@ -10,10 +10,12 @@ from math import prod
 from einbatch.ir.constants import Value as Exact
 from einbatch.ir.constants import as_float
 from einbatch.ir.program import Apply, Expression, Reduce
+from einbatch.ir.traverse import free_indices
 from einbatch.plan.contract import contract, multiply_all
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
 from einbatch.plan.one_hot import add_one_hot, find_one_hot
+from einbatch.plan.sliding import find_sliding, reduce_in_loops
 
 Lower = Callable[[Lowering, Expression], Term]
 
@@ -39,7 +41,9 @@ def products_of(low: Lowering, expression: Expression, bound: Sequence[str]) -> 
         case Apply(primitive="neg", arguments=(inner,)):
             items = products_of(low, inner, bound)
             return [replace(item, coefficient=-item.coefficient) for item in items]
-        case Reduce(reduction="sum", indices=indices, body=body) if not set(indices) & set(bound):
+        case Reduce(reduction="sum", indices=indices, body=body) if not (
+            set(indices) & {*bound, *low.fixed}
+        ):
             return products_of(low, body, (*bound, *indices))
         case _:
             return [replace(_product_of(low, expression), bound=tuple(bound))]
@@ -113,6 +117,10 @@ def _positive_first(products: Sequence[Product]) -> list[Product]:
 
 
 def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
+    expressions = (*product.factors, *product.divisors)
+    looped = find_sliding(low, expressions, product.bound) if product.bound else ()
+    if looped:
+        return _in_loops(low, product, looped, lower)
     coefficient = product.coefficient
     factors: list[Term] = []
     for expression in product.factors:
@@ -133,6 +141,14 @@ def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
     for divisor in outside:
         result = low.pointwise("divide", result, divisor)
     return result
+
+
+def _in_loops(low: Lowering, product: Product, looped: tuple[str, ...], lower: Lower) -> Term:
+    names = low.free(free_indices(*product.factors, *product.divisors))
+    axes = low.ordered(name for name in names if name not in product.bound)
+    bound = tuple(name for name in product.bound if name not in looped)
+    inner = replace(product, bound=bound)
+    return reduce_in_loops(low, looped, axes, "+=", lambda: _lower_product(low, inner, lower))
 
 
 def _divide_inside(

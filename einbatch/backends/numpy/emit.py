@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from einbatch.backends.numpy.operations import statements_for
+from einbatch.backends.numpy.rounds import Frame
 from einbatch.backends.numpy.special import ALIGNED, ERF, OUTSIDE
 from einbatch.backends.numpy.writer import Writer, shown
+from einbatch.plan.graph import Value
 from einbatch.plan.plan import Operand, Plan
 
 WIDTH = 100
@@ -26,15 +28,31 @@ def emit(plan: Plan) -> str:
         if plan.constant[number]:
             writer.setup += statements_for(writer, number)
             continue
+        if value.operation in ("loop", "end"):
+            _loop(writer, value, step)
+            continue
         lines = statements_for(writer, number)
+        into = writer.frames[-1].lines if writer.frames else step
         if lines and plan.origins[number] != origin and value.operation not in ("view", "input"):
             origin = plan.origins[number]
-            step.append(f"# {shown(plan.statements[origin])}")
-        step += lines
+            into.append(f"# {shown(plan.statements[origin])}")
+        into += lines
     for operand in plan.written:
         step.append(f"np.copyto({writer.owners[operand.name]}, {writer.name(operand.value)})")
     step.append(_return(writer))
     return _module(writer, step)
+
+
+def _loop(writer: Writer, value: Value, step: list[str]) -> None:
+    """A `for` statement begun, or ended and put where it stands."""
+    if value.operation == "loop":
+        number, extent, down = value.attributes
+        assert isinstance(number, int)
+        assert isinstance(extent, int)
+        writer.frames.append(Frame(number, extent, bool(down)))
+        return
+    frame = writer.frames.pop()
+    (writer.frames[-1].lines if writer.frames else step).extend(frame.statement())
 
 
 def _return(writer: Writer) -> str:

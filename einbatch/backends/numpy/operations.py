@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 from einbatch.backends.numpy.writer import Writer
+from einbatch.plan.graph import Shape, contiguous, view_attributes
 from einbatch.plan.operations import ACCUMULATE, POINTWISE
 
 Lines = list[str]
@@ -55,15 +57,16 @@ def _input(writer: Writer, number: int) -> Lines:
 def _constant(writer: Writer, number: int) -> Lines:
     value = writer.plan.values[number]
     (exact,) = value.attributes
-    assert isinstance(exact, (int, float))
-    if value.kind == "bool":
-        text = str(bool(exact))
-    elif not math.isfinite(exact):
-        text = "np.nan" if math.isnan(exact) else ("np.inf" if exact > 0 else "-np.inf")
-    else:
-        text = repr(exact)
+    text = str(bool(exact)) if value.kind == "bool" else _number(exact)
     writer.constant(number, f"np.array({text}, {writer.dtype(value)})")
     return []
+
+
+def _number(exact: object) -> str:
+    assert isinstance(exact, (int, float))
+    if math.isfinite(exact):
+        return repr(exact)
+    return "np.nan" if math.isnan(exact) else ("np.inf" if exact > 0 else "-np.inf")
 
 
 def _range(writer: Writer, number: int) -> Lines:
@@ -93,7 +96,7 @@ def _matmul(writer: Writer, number: int) -> Lines:
     assert isinstance(shape, tuple)
     assert isinstance(strides, tuple)
     writer.define(number)
-    out, lines = writer.view_of(number, shape, strides, 0)
+    out, lines = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
     return [*lines, f"np.matmul({left}, {right}, {out})"]
 
 
@@ -131,45 +134,69 @@ def _check(writer: Writer, number: int) -> Lines:
 
 def _update(writer: Writer, number: int) -> Lines:
     base, new = _names(writer, number)
-    operator, shape, strides, offset = writer.plan.values[number].attributes
+    value = writer.plan.values[number]
+    operator, shape = value.attributes[:2]
+    place = view_attributes(value, 2)
     assert isinstance(operator, str)
     assert isinstance(shape, tuple)
-    assert isinstance(strides, tuple)
-    assert isinstance(offset, int)
     out = writer.define(number)
     lines = _copied(writer, number, base, out)
-    part, view = writer.view_of(number, shape, strides, offset)
-    if operator == "=":
-        return [*lines, *view, f"np.copyto({part}, {new})"]
-    return [*lines, *view, call(ACCUMULATE[operator], [part, new], part)]
+    part, view = writer.view_of(number, cast(Shape, shape), *place)
+    line = f"np.copyto({part}, {new})"
+    if operator != "=":
+        line = call(ACCUMULATE[operator], [part, new], part)
+    guard, inner = ([f"if {part} is not None:"], "    ") if place[3] else ([], "")
+    return [*lines, *view, *guard, f"{inner}{line}"]
+
+
+def _pick(writer: Writer, number: int) -> Lines:
+    found, otherwise = _names(writer, number)
+    return [f"np.copyto({writer.define(number)}, {otherwise} if {found} is None else {found})"]
+
+
+def _pad(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    value = writer.plan.values[number]
+    fill, before = value.attributes
+    assert isinstance(before, tuple)
+    shape = writer.plan.values[value.arguments[0]].shape
+    steps = contiguous(value.shape)
+    offset = sum(start * step for start, step in zip(cast(Shape, before), steps, strict=True))
+    out = writer.define(number)
+    part, view = writer.view_of(number, shape, steps, offset)
+    return [f"{out}.fill({_number(fill)})", *view, f"np.copyto({part}, {source})"]
+
+
+def _start(writer: Writer, number: int) -> Lines:
+    (source,) = _names(writer, number)
+    return _copied(writer, number, source, writer.define(number))
+
+
+def _alias(writer: Writer, number: int) -> Lines:
+    writer.alias(number, writer.plan.values[number].arguments[0])
+    return []
 
 
 def _scatter(writer: Writer, number: int) -> Lines:
-    base, places, new = _names(writer, number)
-    (operator,) = writer.plan.values[number].attributes
+    base, *names = _names(writer, number)
+    value = writer.plan.values[number]
+    (operator,) = value.attributes
     assert isinstance(operator, str)
     lines = _copied(writer, number, base, writer.define(number))
     flat = writer.flat(number)
-    if operator == "=":
-        return [*lines, f"{flat}[{places}] = {new}"]
+    places, new = names[:2]
+    if len(names) == 3:
+        places, new = f"{places}[{names[2]}]", f"{new}[{names[2]}]"
+    distinct = value.operation == "scatter_distinct" and operator in ("+=", "-=", "*=")
+    if operator == "=" or distinct:
+        return [*lines, f"{flat}[{places}] {operator} {new}"]
     return [*lines, f"np.{ACCUMULATE[operator]}.at({flat}, {places}, {new})"]
-
-
-def _scatter_distinct(writer: Writer, number: int) -> Lines:
-    base, places, new = _names(writer, number)
-    (operator,) = writer.plan.values[number].attributes
-    assert isinstance(operator, str)
-    lines = _copied(writer, number, base, writer.define(number))
-    flat = writer.flat(number)
-    sign = {"=": "=", "+=": "+=", "-=": "-=", "*=": "*="}.get(operator)
-    if sign is None:
-        return [*lines, f"np.{ACCUMULATE[operator]}.at({flat}, {places}, {new})"]
-    return [*lines, f"{flat}[{places}] {sign} {new}"]
 
 
 def _copied(writer: Writer, number: int, base: str, out: str) -> Lines:
     """The line that brings the earlier value where the new one is made."""
-    return [] if writer.plan.buffers[number].onto is not None else [f"np.copyto({out}, {base})"]
+    there = writer.plan.buffers[number].onto is not None or writer.plan.roots[number] != number
+    return [] if there else [f"np.copyto({out}, {base})"]
 
 
 OPERATIONS: dict[str, Emit] = {
@@ -189,6 +216,11 @@ OPERATIONS: dict[str, Emit] = {
     "check": _check,
     "update": _update,
     "scatter": _scatter,
-    "scatter_distinct": _scatter_distinct,
+    "scatter_distinct": _scatter,
+    "pick": _pick,
+    "pad": _pad,
+    "start": _start,
+    "carry": _alias,
+    "exit": _alias,
 }
 """How each operation of a plan is written; `tests/backends` holds it complete."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from einbatch.backends.numpy.names import Names
+from einbatch.backends.numpy.rounds import Frame, Moving
 from einbatch.backends.numpy.views import view_expression
 from einbatch.plan.describe import one_line
-from einbatch.plan.graph import Value, contiguous
+from einbatch.plan.graph import Shape, Value, contiguous, view_attributes
 from einbatch.plan.plan import Operand, Plan
 
 
@@ -24,8 +25,9 @@ class Writer:
         self.buffers: list[str] = []
         self.setup: list[str] = []
         self.views: list[str] = []
+        self.frames: list[Frame] = []
         self._known: dict[int, str] = {}
-        self._views: dict[tuple[str, tuple[int, ...], tuple[int, ...], int], str] = {}
+        self._views: dict[Moving, str] = {}
 
     def name(self, number: int) -> str:
         """A value's variable."""
@@ -49,6 +51,9 @@ class Writer:
     def define(self, number: int) -> str:
         """A variable for a value with memory, and the line that gives it this memory."""
         value, buffer = self.plan.values[number], self.plan.buffers[number]
+        if self.plan.roots[number] != number:
+            self.alias(number, value.arguments[0])
+            return self._known[number]
         target = self.targets.get(number)
         if buffer.onto is not None and (target is None or buffer.place == "owned"):
             self._known[number] = self._known[buffer.onto]
@@ -79,33 +84,58 @@ class Writer:
     def view(self, number: int) -> list[str]:
         """A variable for a view; its line, where it must be taken anew at each call."""
         value = self.plan.values[number]
-        strides, offset = value.attributes
-        assert isinstance(strides, tuple)
-        assert isinstance(offset, int)
-        self._known[number], lines = self.view_of(value.arguments[0], value.shape, strides, offset)
+        place = view_attributes(value)
+        self._known[number], lines = self.view_of(value.arguments[0], value.shape, *place)
         return lines
 
     def view_of(
-        self, number: int, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+        self,
+        number: int,
+        shape: Shape,
+        strides: Shape,
+        offset: int,
+        steps: Shape = (),
+        guards: tuple[Shape, ...] = (),
     ) -> tuple[str, list[str]]:
         """The variable of a view of a value's memory, and its line if it is taken in the step."""
-        root = self._known[number]
-        known = self._views.get((root, shape, strides, offset))
+        root, of = self._known[number], self.plan.values[number].shape
+        view = Moving(root, of, shape, strides, offset, steps, guards)
+        known = self._views.get(view)
         if known is not None:
             return known, []
-        of = self.plan.values[number].shape
+        if steps or guards:
+            return self._moving(number, view), []
         expression = view_expression(root, of, shape, strides, offset)
         if expression == root:
             return root, []
         name = self.names.fresh(f"{root}_T" if expression.endswith(".T") else f"{root}_v")
+        self._views[view] = name
         line = f"{name} = {expression}"
-        place = self.plan.buffers[self.plan.roots[number]].place
-        if place == "input":
-            self._views[root, shape, strides, offset] = name
+        if self._enters(number):
             return name, [line]
-        self._views[root, shape, strides, offset] = name
-        (self.setup if self.plan.constant[number] else self.views).append(line)
+        self._outside(number).append(line)
         return name, []
+
+    def _moving(self, number: int, view: Moving) -> str:
+        """The variable that a view has in a round."""
+        loops = view.loops()
+        frames = [frame for frame in self.frames if frame.loop in loops]
+        name = self.names.fresh(f"{view.root}_all")
+        line = f"{name} = {view.lists(frames)}"
+        (self.frames[0].before if self._enters(number) else self._outside(number)).append(line)
+        for frame in frames:
+            own = self.names.fresh(f"{view.root}_{'v' if frame is frames[-1] else 'some'}")
+            frame.lists.append((own, name))
+            name = own
+        self._views[view] = name
+        return name
+
+    def _enters(self, number: int) -> bool:
+        """True where a value's memory is another one at each call."""
+        return self.plan.buffers[self.plan.roots[number]].place == "input"
+
+    def _outside(self, number: int) -> list[str]:
+        return self.setup if self.plan.constant[self.plan.roots[number]] else self.views
 
     def flat(self, number: int) -> str:
         """The variable of a value's memory as one axis."""
