@@ -66,6 +66,8 @@ class Lowering:
         self.current: dict[str, int] = {}
         self.fixed: dict[str, int] = {}
         """The indices of the loops around, each with its loop: in a round, one integer."""
+        self.scanned: tuple[str, ...] = ()
+        """Those of them that are the program's own scans."""
         self.carried: set[str] = set()
         """Tensors that the loops around write: in place, in memory that lasts."""
         self.rank: dict[str, int] = {}
@@ -115,6 +117,15 @@ class Lowering:
             yield
         finally:
             self.fixed = fixed
+
+    @contextmanager
+    def scanning(self, index: str) -> Generator[None]:
+        """What is lowered inside is a scan's body."""
+        scanned, self.scanned = self.scanned, (*self.scanned, index)
+        try:
+            yield
+        finally:
+            self.scanned = scanned
 
     def free(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names, each once, without those of the loops around."""

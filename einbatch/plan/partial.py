@@ -10,6 +10,7 @@ from einbatch.ir.build import add
 from einbatch.ir.program import Number, Statement
 from einbatch.plan.graph import Layout, Value, contiguous
 from einbatch.plan.lowering import Lowering
+from einbatch.plan.operations import IDENTITY
 from einbatch.plan.reads import LARGEST
 from einbatch.plan.rounds import filled
 from einbatch.plan.sliding import moving, reads_itself
@@ -48,7 +49,10 @@ def _write_padded(
     padded = tuple(b + n + a for b, n, a in zip(front, shape, after, strict=True))
     if prod(padded) > LARGEST * max(prod(shape), prod(low.shape(statement.indices))):
         return False
-    wide = low.graph.add(Value("pad", (before,), (0, front), padded, kind))
+    if name in low.current:
+        wide = low.graph.add(Value("pad", (before,), (0, front), padded, kind))
+    else:
+        wide = filled(low, IDENTITY[statement.operator], padded, kind)
     low.current[name] = wide
     shifted = tuple(
         add(subscript, Number(start))

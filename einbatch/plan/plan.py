@@ -10,7 +10,6 @@ from einbatch.ir.constants import evaluate_constant
 from einbatch.ir.program import (
     Dtype,
     Program,
-    Scan,
     Statement,
     Step,
     Tensor,
@@ -21,6 +20,7 @@ from einbatch.plan.allowance import ITEM, check_tensors, refuse_peak
 from einbatch.plan.allowance import allowance as default_allowance
 from einbatch.plan.buffers import Buffer, Memory, assign_buffers
 from einbatch.plan.describe import describe
+from einbatch.plan.distribute import distribute
 from einbatch.plan.graph import Shape, Value
 from einbatch.plan.liveness import find_constants, find_last_uses, keep_wanted, roots_of
 from einbatch.plan.lowering import Check, Contraction, Lowering
@@ -97,6 +97,7 @@ def plan(
     _refuse_tensors(program, steps, extents, dtype, limit)
     low = Lowering(program, extents, dtype)
     start = _enter(low, steps, wanted)
+    steps = distribute(low, steps)
     lower_steps(low, steps, 0)
     result = _assemble(low, start, wanted, updates, steps, describe_statement)
     _refuse_peak(result, steps, limit)
@@ -256,13 +257,11 @@ def _kept(low: Lowering, number: int, overwritten: set[int]) -> int:
 
 def _texts(steps: tuple[Step, ...], describe_statement: Describe | None) -> tuple[str, ...]:
     texts: list[str] = []
-    for step in steps:
-        if isinstance(step, Scan):
-            texts.append(f"scan {step.index}")
-        elif describe_statement is None:
-            texts.append(f"{step.target} {step.operator} …")
+    for statement in statements_of(steps):
+        if describe_statement is None:
+            texts.append(f"{statement.target} {statement.operator} …")
         else:
-            texts.append(describe_statement(step))
+            texts.append(describe_statement(statement))
     return tuple(texts)
 
 
@@ -303,7 +302,8 @@ def _refuse_peak(result: Plan, steps: tuple[Step, ...], limit: int) -> None:
     ]
     largest = sizes.index(max(sizes))
     origin = result.origins[largest]
-    step = steps[origin] if origin < len(steps) else None
+    statements = list(statements_of(steps))
+    step = statements[origin] if origin < len(statements) else None
     name = dict(result.targets).get(largest)
     what = (
         f"tensor `{name}`"

@@ -20,20 +20,18 @@ from einbatch.plan.sums import lower_sum, products_of
 
 def lower_steps(low: Lowering, steps: tuple[Step, ...], first: int) -> None:
     """Every statement, in order; the first one's number is given."""
-    for number, step in enumerate(steps, first):
-        low.graph.origin = number
-        _lower_step(low, step)
+    for step in steps:
+        low.graph.origin = first
+        match step:
+            case Statement():
+                lower_statement(low, step)
+                first += 1
+            case Scan():
+                lower_scan(low, step, first)
+                first += sum(1 for _ in statements_of(step.body))
 
 
-def _lower_step(low: Lowering, step: Step) -> None:
-    match step:
-        case Statement():
-            lower_statement(low, step)
-        case Scan():
-            lower_scan(low, step)
-
-
-def lower_scan(low: Lowering, scan: Scan) -> None:
+def lower_scan(low: Lowering, scan: Scan, first_number: int) -> None:
     """The body as a loop; what it writes lies in memory that lasts."""
     firsts: dict[str, Statement] = {}
     for statement in statements_of(scan.body):
@@ -44,8 +42,8 @@ def lower_scan(low: Lowering, scan: Scan) -> None:
     names = list(firsts)
     loop, carries = enter(low, scan.index, scan.down, [low.current[name] for name in names])
     low.current.update(zip(names, carries, strict=True))
-    for step in scan.body:
-        _lower_step(low, step)
+    with low.scanning(scan.index):
+        lower_steps(low, scan.body, first_number)
     lasts = leave(low, loop, carries, [low.current[name] for name in names])
     low.current.update(zip(names, lasts, strict=True))
     low.carried = outer
@@ -60,7 +58,7 @@ def _carry(low: Lowering, name: str, first: Statement) -> None:
 
 def lower_statement(low: Lowering, statement: Statement) -> None:
     """One statement: `low.current` holds the target's new value afterwards."""
-    low.rank = _rank(statement)
+    low.rank = _rank(low, statement)
     if statement.partial:
         before = _before(low, statement)
         if write_in_part(low, statement, before, lower_statement):
@@ -75,9 +73,9 @@ def lower_statement(low: Lowering, statement: Statement) -> None:
     low.current[statement.target] = value
 
 
-def _rank(statement: Statement) -> dict[str, int]:
-    """The order of axes: the left side's indices, then the others, then those reduced over."""
-    names = [*free_indices(*statement.subscripts), *statement.indices]
+def _rank(low: Lowering, statement: Statement) -> dict[str, int]:
+    """The order of axes: the rounds of scans, the left side's indices, then the others, then those reduced over."""
+    names = [*low.scanned, *free_indices(*statement.subscripts), *statement.indices]
     for node in walk(statement.value):
         if isinstance(node, Reduce):
             names += node.indices

@@ -10,7 +10,7 @@ from math import prod
 from einbatch.ir.constants import Value as Exact
 from einbatch.ir.constants import as_float
 from einbatch.ir.program import Apply, Expression, Reduce
-from einbatch.ir.traverse import free_indices
+from einbatch.ir.traverse import free_indices, reads
 from einbatch.plan.contract import contract, multiply_all
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
@@ -118,6 +118,13 @@ def _positive_first(products: Sequence[Product]) -> list[Product]:
 
 def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
     expressions = (*product.factors, *product.divisors)
+    rounds = _rounds_at_once(low, expressions) if product.bound else ()
+    if rounds:
+        with low.unfixed(rounds):
+            term = _lower_product(low, product, lower)
+        for name in rounds:
+            term = low.at_round(term, name)
+        return term
     looped = find_sliding(low, expressions, product.bound) if product.bound else ()
     if looped:
         return _in_loops(low, product, looped, lower)
@@ -141,6 +148,18 @@ def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
     for divisor in outside:
         result = low.pointwise("divide", result, divisor)
     return result
+
+
+def _rounds_at_once(low: Lowering, expressions: Sequence[Expression]) -> tuple[str, ...]:
+    """The scans around for all of whose rounds a product can be contracted at once."""
+    inside = free_indices(*expressions)
+    names = tuple(name for name in low.scanned if name in low.fixed and name in inside)
+    if not names or low.guards:
+        return ()
+    first = min(low.fixed[name] for name in names)
+    operands = {read.tensor for expression in expressions for read in reads(expression)}
+    known = all(low.graph.scopes[low.current[name]] < first for name in operands)
+    return names if known else ()
 
 
 def _in_loops(low: Lowering, product: Product, looped: tuple[str, ...], lower: Lower) -> Term:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.plan.core import build, check
 
 CONV = {"b": 2, "o": 4, "i": 3, "r": 5, "c": 6, "u": 3, "v": 3}
