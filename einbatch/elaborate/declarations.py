@@ -53,6 +53,10 @@ class Declared:
     train: Train | None
     dtype: Dtype | None
 
+    def with_given(self, tensors: tuple[Tensor, ...]) -> Declared:
+        """The same with tensors that need no declaration."""
+        return replace(self, tensors=(*self.tensors, *tensors))
+
 
 def resolve_declarations(
     program: tree.Tree,
@@ -316,4 +320,3 @@ _DRAW_HELP = {
     "he": "`he()` takes its scale from the extents",
 }
 
-__all__ = ["Declared", "DeclaredExtent", "replace", "resolve_declarations"]

@@ -17,7 +17,7 @@ from einbatch.elaborate.objective import check_cotangents, next_cotangent, resol
 from einbatch.elaborate.order import check_order, check_update_order
 from einbatch.elaborate.scope import Scope, collect, spellings
 from einbatch.elaborate.shapes import Shapes
-from einbatch.elaborate.statements import Typed, resolve_statement, resolve_steps
+from einbatch.elaborate.statements import Typed, check_scans, resolve_statement, resolve_steps
 from einbatch.elaborate.subscripts import check_subscripts
 from einbatch.elaborate.wraps import fill_wraps
 from einbatch.ir import Program, Statement, Step, free_indices, statements_of
@@ -76,6 +76,7 @@ class _Work:
             if isinstance(line, tree.Report)
         ]
         reports = tuple(report for report in found if report is not None)
+        declared = declared.with_given(resolver.given())
         cotangent = next_cotangent(statements)
         self.errors += check_cotangents(shapes.cotangent_reads, self.tree, split, cotangent)
         objective = self.attempt(lambda: resolve_objective(self.tree, self.scope))
@@ -110,6 +111,8 @@ class _Work:
         def one(typed: Typed) -> Statement | None:
             return self.attempt(lambda: resolve_statement(resolver, typed, update=update))
 
+        for line in lines:
+            self.errors += check_scans(resolver, line)
         return tuple(step for line in lines for step in resolve_steps(line, one))
 
     def with_extents(self, program: Program, shapes: Shapes, declared: Declared) -> Program:

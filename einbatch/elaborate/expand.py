@@ -35,6 +35,7 @@ def expand(program: tree.Tree) -> tree.Tree:
         if isinstance(statement, tree.Def):
             if statement.name.key in definitions:
                 raise _defined_twice(statement, definitions[statement.name.key])
+            _check_parameters(statement)
             definitions[statement.name.key] = statement
     kept = tuple(s for s in program.statements if not isinstance(s, tree.Def))
     if definitions:
@@ -154,15 +155,30 @@ def _names(node: tree.Expression) -> set[str]:
     return found
 
 
+def _check_parameters(definition: tree.Def) -> None:
+    seen: dict[str, tree.Identifier] = {}
+    for parameter in (*definition.indices, *definition.parameters):
+        if parameter.key in seen:
+            raise fail(
+                "E0403",
+                f"`{parameter.key}` stands twice in the parameters of `{definition.name.key}`",
+                (parameter.span, "again here"),
+                (seen[parameter.key].span, "first here"),
+                help="name each parameter once",
+            )
+        seen[parameter.key] = parameter
+
+
 def _check_call(call: tree.Call, definition: tree.Def) -> None:
     for given, wanted, what in (
-        (len(call.arguments), len(definition.parameters), "arguments"),
-        (len(call.indices), len(definition.indices), "indices"),
+        (len(call.arguments), len(definition.parameters), ("argument", "arguments")),
+        (len(call.indices), len(definition.indices), ("index", "indices")),
     ):
         if given != wanted:
             raise fail(
                 "E0420",
-                f"`{call.function}` takes {wanted} {what}, and gets {given}",
+                f"`{call.function}` takes {wanted or 'no'} {what[wanted != 1]}, "
+                f"and gets {given or 'none'}",
                 (call.span, "called here"),
                 (definition.span, "defined here"),
                 help="give each of them once, in the order of the definition",

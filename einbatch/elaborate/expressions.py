@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal, assert_never
 
 from einbatch.diagnostics import EinbatchError, Span, fail
-from einbatch.elaborate.scope import TENSORS, WORDS, Scope, place
+from einbatch.elaborate.scope import TENSORS, WORDS, Scope, Symbol, place
 from einbatch.ir import (
     FUNCTIONS,
     PRIMITIVES,
@@ -21,7 +21,9 @@ from einbatch.ir import (
     Number,
     Read,
     Reduce,
+    Tensor,
 )
+from einbatch.ir.build import ZERO
 from einbatch.ir.verify import is_condition
 from einbatch.syntax import nodes as tree
 
@@ -52,6 +54,7 @@ class Resolver:
     def __init__(self, scope: Scope, check_read: RankOf) -> None:
         self.scope = scope
         self.check_read = check_read
+        self.training: Symbol | None = None
 
     def number(self, node: tree.Expression) -> Expression:
         """An expression that must be a number."""
@@ -66,8 +69,14 @@ class Resolver:
         return result
 
     def condition(self, node: tree.Expression) -> Expression:
-        """An expression that must be a condition."""
-        result = self.expression(node)
+        """An expression that must be a condition; `training` is one where nothing declares it."""
+        match node:
+            case tree.Name(identifier=tree.Identifier(key="training")) if (
+                self.scope.find("training") in (None, self.training)
+            ):
+                return self.in_training(node.identifier)
+            case _:
+                result = self.expression(node)
         if not is_condition(result):
             raise fail(
                 "E0415",
@@ -76,6 +85,19 @@ class Resolver:
                 help="compare it with something: `… != 0`",
             )
         return result
+
+    def in_training(self, identifier: tree.Identifier) -> Expression:
+        """True in a training step: a number that whoever runs the program gives."""
+        if self.training is None:
+            self.scope.declare("draw", identifier)
+            self.training = self.scope.find("training")
+        return Apply("ne", (Read("training", (), None, identifier.span), ZERO), identifier.span)
+
+    def given(self) -> tuple[Tensor, ...]:
+        """The tensors that whoever runs the program gives, without a declaration."""
+        if self.training is None:
+            return ()
+        return (Tensor("training", "draw", (), span=self.training.identifier.span),)
 
     def expression(self, node: tree.Expression) -> Expression:
         """Any expression, number or condition."""

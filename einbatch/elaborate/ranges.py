@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from einbatch.diagnostics import Span, fail
-from einbatch.elaborate.affine import Affine, affine_form, range_left
+from einbatch.elaborate.affine import Affine, affine_form, integer_of, range_left
 from einbatch.elaborate.bounds import largest_reached
-from einbatch.elaborate.extents import Extents, Variable, show
+from einbatch.elaborate.extents import Extents, Variable
 from einbatch.elaborate.polynomial import simplest
 from einbatch.ir import (
     Expression,
@@ -134,11 +134,12 @@ class Ranges:
     ) -> tuple[Expression, Span]:
         resolved = [(simplest(self.extents.resolve(value)), span) for value, span in found]
         for value, span in resolved:
-            if isinstance(value, Number) and value.value < 1:
+            count = integer_of(value)
+            if count is not None and count < 1:
                 raise fail(
                     "E0312",
                     f"no value of `{index}` keeps this subscript inside, not even 0",
-                    (span, f"leaves {show(value)} values"),
+                    (span, f"outside where `{index}` is 0"),
                     help="correct the offset, or say what is read outside: `(x[…] else 0)`",
                 )
         numbers = [(v.value, v, s) for v, s in resolved if isinstance(v, Number)]

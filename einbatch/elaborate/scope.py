@@ -173,7 +173,7 @@ def _declare_target(
 ) -> None:
     identifier = target.tensor if isinstance(target, tree.Access) else target.identifier
     known = scope.find(identifier.key)
-    if known is not None and known.meaning in ("input", "param", "state"):
+    if known is not None and meaning == "value" and known.meaning in ("input", "param", "state"):
         return
     rank = len(target.subscripts) if isinstance(target, tree.Access) else 0
     scope.declare(meaning, identifier, rank)

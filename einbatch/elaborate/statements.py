@@ -28,10 +28,10 @@ class Typed:
 
     assign: tree.Assign
     loops: tuple[tree.Identifier, ...] | None
-    scans: tuple[str, ...] = ()
+    scans: tuple[tree.Identifier, ...] = ()
 
 
-Around = tuple[tuple[tree.Identifier, ...] | None, tuple[str, ...]]
+Around = tuple[tuple[tree.Identifier, ...] | None, tuple[tree.Identifier, ...]]
 """The loop list and the scans around a statement."""
 Resolve = Callable[[Typed], Statement | None]
 
@@ -50,7 +50,7 @@ def resolve_steps(
             for inner in body:
                 yield from resolve_steps(inner, resolve, ((*(loops or ()), *indices), scans))
         case tree.Scan(index=index, down=down, body=body):
-            within = (loops, (*scans, index.key))
+            within = (loops, (*scans, index))
             steps = tuple(s for inner in body for s in resolve_steps(inner, resolve, within))
             if steps:
                 yield Scan(index.key, down, steps, statement.span)
@@ -65,14 +65,49 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
     _check_target(resolver, name, update=update)
     subscripts = _subscripts(resolver, assign.target)
     value = resolver.number(assign.value)
-    occurring = tuple(i for i in free_indices(*subscripts, value) if i not in typed.scans)
+    scans = tuple(index.key for index in typed.scans)
+    occurring = tuple(i for i in free_indices(*subscripts, value) if i not in scans)
+    _check_scanned(typed)
     loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
     statement = Statement(
         name.key, subscripts, assign.operator, value, loops, assign.span, assign.partial
     )
     if assign.operator == "=":
-        _check_assignment(statement, typed.scans)
+        _check_assignment(statement, scans)
     return statement
+
+
+def check_scans(
+    resolver: Resolver, statement: tree.Statement, around: tuple[tree.Identifier, ...] = ()
+) -> Iterator[Diagnostic]:
+    """Errors for scans over what is no index, or over one that a scan around them has."""
+    if not isinstance(statement, tree.Scan):
+        return
+    again = [index for index in around if index.key == statement.index.key]
+    if again:
+        yield from _scanned_already(statement.index, again[0]).diagnostics
+    symbol = resolver.scope.find(statement.index.key)
+    if symbol is not None and symbol.meaning != "index":
+        yield from not_an_index(resolver.scope, statement.index).diagnostics
+    for inner in statement.body:
+        yield from check_scans(resolver, inner, (*around, statement.index))
+
+
+def _check_scanned(typed: Typed) -> None:
+    for index in typed.loops or ():
+        for scanned in typed.scans:
+            if index.key == scanned.key:
+                raise _scanned_already(index, scanned)
+
+
+def _scanned_already(index: tree.Identifier, scanned: tree.Identifier) -> EinbatchError:
+    return fail(
+        "E0403",
+        f"index `{index.key}` has one value in each round of the scan around",
+        (index.span, "again here"),
+        (scanned.span, "scanned here"),
+        help=f"leave `{index.key}` out here, or use another index of the same extent",
+    )
 
 
 def target_name(target: tree.Access | tree.Name) -> tree.Identifier:
