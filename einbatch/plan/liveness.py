@@ -1,13 +1,11 @@
-"""Which values are wanted, when each is wanted for the last time, and what data enters."""
+"""Which values are wanted, when each is wanted for the last time, and what data never enters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from einbatch.plan.graph import Graph, Value
-
-LEAVES = frozenset({"input", "constant"})
 
 
 def keep_wanted(graph: Graph, wanted: Iterable[int]) -> tuple[list[Value], dict[int, int]]:
@@ -25,12 +23,6 @@ def keep_wanted(graph: Graph, wanted: Iterable[int]) -> tuple[list[Value], dict[
         for old in numbers
     ]
     return values, numbers
-
-
-def root_of(values: Sequence[Value], number: int) -> int:
-    """The value whose memory another one is."""
-    value = values[number]
-    return value.arguments[0] if value.operation in ("view", "check") else number
 
 
 def roots_of(values: Sequence[Value]) -> list[int]:
@@ -62,10 +54,3 @@ def find_constants(values: Sequence[Value]) -> list[bool]:
             value.operation != "input" and all(constant[argument] for argument in value.arguments)
         )
     return constant
-
-
-def positions_of(
-    numbers: Mapping[int, int], wanted: Sequence[tuple[str, int]]
-) -> tuple[tuple[str, int], ...]:
-    """Named values by their new numbers."""
-    return tuple((name, numbers[number]) for name, number in wanted)
