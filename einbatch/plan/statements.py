@@ -112,7 +112,7 @@ def _partial(low: Lowering, statement: Statement) -> int:
         for axis, (item, n) in enumerate(zip(statement.subscripts, shape, strict=True))
     ]
     flat = flat_position(low, places, shape)
-    axes = low.ordered((*flat.axes, *new.axes))
+    axes = low.ordered((*free_indices(*statement.subscripts), *new.axes))
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
     arguments = (base, low.line(flat, axes), low.line(new, axes))
