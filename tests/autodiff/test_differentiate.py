@@ -217,7 +217,7 @@ def test_an_unused_loop_counts():
     loss[b] = sum[j](s[b,j]^2)
     minimize loss
     """
-    assert backward(text)[-1] == "for b,j: C.grad[j] -= 1/B*|i|*s.grad[b,j]"
+    assert backward(text)[-1] == "for b,j: C.grad[j] -= |i|/B*s.grad[b,j]"
     holds(text)
 
 
