@@ -436,6 +436,16 @@ def test_literals_may_be_replaced():
 # --- updates
 
 
+def test_a_state_has_its_count():
+    model = eb.parse("param c = 1\nL = c^2\nminimize L\ntrain sgd(lr=1)")
+    assert model.step(model.init(), {"step": 4})[1] == {"step": 5}
+    for wrong in ({}, {"step": -1}, {"step": 0.5}, {"step": [1]}):
+        assert refusal(lambda wrong=wrong: model.step(model.init(), wrong)) == (
+            "error[E0622]: the state has no `step`, the number of updates so far\n"
+            "  help: give back the state that `step` or `trainer.state` gave, or None to start anew"
+        )
+
+
 OWN = """
 batch b < B
 index i < 3

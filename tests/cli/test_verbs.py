@@ -131,7 +131,29 @@ def test_check_grads_with_nothing_to_check(run: Run, tmp_path: Path):
     path.write_text("batch b\ninput x[b]\nL[b] = log(x[b] - 5)\nminimize L\n")
     assert "error[E0807]: `L` is not finite on random data" in run("check", "--grads", path).err
     path.write_text("param c = 1\nL = c\nminimize L\nh.grad = 1\n")
-    assert run("check", "--grads", path).err.startswith("error[E0")
+    assert run("check", path).err.startswith("error[E0808]: there is no tensor `h` to have")
+
+
+def test_a_derived_gradient_that_is_wrong(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "r.ein"
+    path.write_text("param c = 1\nL = c^2\nminimize L\n")
+    monkeypatch.setattr("einbatch.model.checking.directional_derivative", lambda *_: 7.0)
+    code, out, err = run("check", "--grads", path)
+    assert code == 1
+    assert out.startswith("c.grad, derived: WRONG")
+    assert err.startswith("error[E0810]: along a random direction, `c.grad` gives ")
+
+
+def test_memory_that_the_system_refuses(run: Run, program: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("einbatch.cli.grad.differentiate", refuse)
+    code, _, err = run("grad", program)
+    assert code == 3
+    assert err.startswith("error[E0811]: there is not enough memory for this\n")
 
 
 def test_plan_describes_one_step(run: Run, program: Path):
