@@ -77,9 +77,9 @@ def test_the_installed_package_parses(python: Path, tmp_path: Path) -> None:
     program = """
 import einbatch
 from pathlib import Path
-from einbatch.syntax import parse
+from einbatch import parse
 assert Path(einbatch.__file__).is_relative_to({home!r}), einbatch.__file__
-parse("for b,i,j: h[b,j] += W[j,i]*x[b,i]")
+parse("h = 2")
 print("parsed")
 """
     home = str(python.parent.parent)

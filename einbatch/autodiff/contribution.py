@@ -86,7 +86,7 @@ def written(flow: Flow, coefficient: Coefficient, repeated: tuple[Expression, ..
         else:
             front.append(("/", coefficient.below))
     times: tuple[Factor, ...] = tuple(("*", extent) for extent in repeated)
-    value = chain((*front, *times, *factors))
+    value = chain((*times, *front, *factors))
     for condition, taken in reversed(flow.conditions):
         value = choose(condition, value, ZERO) if taken else choose(condition, ZERO, value)
     return value

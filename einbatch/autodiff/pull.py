@@ -39,6 +39,10 @@ from einbatch.ir.traverse import free_indices, substitute
 from einbatch.optimize.recognize import find_statement, match_log, match_softmax
 
 
+MOST_FACTORS = 200
+"""The most factors of a product that is differentiated: each partial has all the others."""
+
+
 @dataclass(slots=True)
 class Pull:
     """Pulls cotangents through the statements of one program.
@@ -98,6 +102,8 @@ class Pull:
         rule = PARTIALS.get(node.primitive)
         if rule is None:
             raise _no_derivative(node.primitive, node)
+        if node.primitive == "mul" and len(node.arguments) > MOST_FACTORS:
+            raise _too_long(node)
         partials = rule(node.arguments, node if output is None else output)
         for argument, partial in zip(node.arguments, partials, strict=True):
             if partial is not None:
@@ -265,6 +271,15 @@ REDUCTION_RULES: dict[str, Rule] = {
     "logsumexp": _logsumexp,
 }
 """`argmax` and `argmin` are constant between jumps: no derivative flows through them."""
+
+
+def _too_long(node: Apply) -> Exception:
+    return fail(
+        "E0504",
+        f"the derivative of a product of {len(node.arguments)} factors would be too long",
+        (node.span, f"{MOST_FACTORS} factors are the most"),
+        help="give a part of it a statement of its own, or write `prod[i](…)`",
+    )
 
 
 def _no_derivative(what: str, node: Expression) -> Exception:

@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ from einbatch.train.loop import Epoch
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+
+
+REFRESH = 0.05
+"""Seconds between two looks of the bar."""
 
 
 class Watch:
@@ -31,6 +36,8 @@ class Watch:
         self._bar: Bar | None = None
         self._shown = sys.stderr.isatty()
         self._warned = False
+        self._done = 0
+        self._due = 0.0
         self._before: object = None
 
     def __enter__(self) -> Watch:
@@ -67,11 +74,18 @@ class Watch:
         if math.isnan(values[0]) and not self._warned:
             self._warned = True
             self._say("warning[W0801]: the loss is NaN; a smaller step may help")
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], advance=1, shown=self._values("", values))
+        self._done += 1
+        if self._bar is not None and time.monotonic() >= self._due:
+            self._due = time.monotonic() + REFRESH
+            self._move(self._bar, values)
+
+    def _move(self, bar: Bar, values: Sequence[float]) -> None:
+        bar.update(bar.task_ids[0], completed=self._done, shown=self._values("", values))
 
     def epoch(self, record: Epoch, /) -> None:
         """Prints the epoch's line."""
+        if self._bar is not None:
+            self._move(self._bar, record.train)
         if self.lines:
             text = f"epoch {record.number}/{self.epochs}  {self._values('', record.train)}"
             if record.holdout is not None:

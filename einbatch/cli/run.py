@@ -7,10 +7,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from einbatch.cli.arguments import constants
 from einbatch.cli.data import Given, read_data, read_params
 from einbatch.cli.progress import Watch
-from einbatch.cli.show import show_json, show_number, show_tensors
+from einbatch.cli.show import show_array, show_json, show_number, show_tensors
 from einbatch.data import save, save_npz
 from einbatch.model.arrays import Array
 from einbatch.model.execution import mean_of
@@ -103,9 +105,10 @@ def _evaluate(
     program = model.derive().program if arguments.grad else model.program
     print(show_tensors(program, {k: v for k, v in values.items() if k not in reports}))
     if objective is not None and values[objective.tensor].ndim:
-        print(f"mean {objective.tensor} = {loss!r}")
+        mean = np.asarray(loss, model.dtype)
+        print(f"mean {objective.tensor} = {show_array(mean)}")
     for name in reports:
-        print(f"{name} = {values[name]}")
+        print(f"{name} = {show_array(values[name])}")
     return 0
 
 

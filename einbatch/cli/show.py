@@ -25,9 +25,16 @@ def show_tensors(program: Program, values: Mapping[str, Array]) -> str:
     lines: list[str] = []
     for name, value in values.items():
         label = labels.get(name, spellings.get(name, name))
-        text = np.array2string(value, max_line_width=WIDTH, threshold=200, separator=" ")
+        text = show_array(value)
         lines.append(f"{label} = {text}" if "\n" not in text else f"{label} =\n{text}")
     return "\n".join(lines)
+
+
+def show_array(value: Array) -> str:
+    """An array's elements as NumPy prints them, the middle of a large one left out."""
+    if value.ndim == 0:
+        return str(value[()])
+    return np.array2string(value, max_line_width=WIDTH, threshold=200, separator=" ")
 
 
 def _labels(program: Program) -> dict[str, str]:

@@ -52,7 +52,8 @@ def check_names(
     for name in given:
         if name in names:
             continue
-        near = get_close_matches(name, names, 1, cutoff=0.5)
+        alike = [item for item in names if item.lower() == name.lower()]
+        near = alike or get_close_matches(name, names, 1, cutoff=0.5)
         hint = f"it has {', '.join(f'`{item}`' for item in names)}" if names else "it has none"
         if name in others:
             hint = f"`{name}` is no {kind}: the program computes it, or it is of another kind"

@@ -11,7 +11,7 @@ from einbatch.ir import Program, reads, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
 from einbatch.train.optimizers import inline_optimizer
-from einbatch.train.updates import STEP, Training, declare_step, without_claims
+from einbatch.train.updates import STEP, Training, check_claims, declare_step, without_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def read_program(
     tree = parse(source)
     given = dict(constants or {})
     program = elaborate(declare_step(tree), set=given, implicit_inputs=implicit_inputs)
+    check_claims(program)
     if implicit_inputs:
         training = Training(program, None)
     else:

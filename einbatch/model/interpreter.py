@@ -27,7 +27,7 @@ from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_val
 from einbatch.plan import allowance
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
-from einbatch.train.optimizers import SETTINGS
+from einbatch.train.recipes import SETTINGS
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]

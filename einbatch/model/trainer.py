@@ -81,7 +81,7 @@ class Trainer:
         self._kept: dict[str, Array] = {}
         self._count = 0
         self._advances: dict[Shapes, Advance] = {}
-        self._bound: dict[Shapes, Bound] = {}
+        self._extents: dict[Shapes, dict[str, int]] = {}
         inputs = updating.program.of_kind("input")
         self._inputs = tuple(t for t in inputs if t.name != updating.counter)
         declared = updating.source.of_kind("input")
@@ -115,7 +115,7 @@ class Trainer:
         if arrays is None:
             bound = self.bind(given)
             arrays = bound.arrays
-            self._bound[self._shapes(arrays)] = bound
+            self._extents[self._shapes(arrays)] = bound.extents
         return self.advance(arrays)[0]
 
     def _as_before(self, given: Mapping[str, ArrayLike]) -> dict[str, Array] | None:
@@ -127,11 +127,11 @@ class Trainer:
             arrays = {t.name: convert(t, given[t.name], dtype) for t in self._inputs}
         except KeyError:
             return None
-        known = self._bound.get(self._shapes(arrays))
-        if known is None:
+        extents = self._extents.get(self._shapes(arrays))
+        if extents is None:
             return None
         for tensor in self._inputs:
-            check_members(program, tensor, arrays[tensor.name], known.extents)
+            check_members(program, tensor, arrays[tensor.name], extents)
         return arrays
 
     def _shapes(self, arrays: Mapping[str, Array]) -> Shapes:
@@ -151,8 +151,9 @@ class Trainer:
         if advance is None:
             advance = self._advance_on(arrays)
             self._advances[shapes] = advance
+        values = advance(arrays)
         self._count += 1
-        return advance(arrays)
+        return values
 
     def _advance_on(self, arrays: Mapping[str, Array]) -> Advance:
         updating, kept = self._updating, self._kept
@@ -165,14 +166,14 @@ class Trainer:
             run = emitted.runner.bind(kept)
 
             def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-                given = {**arrays, **updating.counted(self._count)}
+                given = {**arrays, **updating.counted(self._count + 1)}
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
         outputs = (*updating.outputs, *kept)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-            given = {**arrays, **kept, **updating.counted(self._count)}
+            given = {**arrays, **kept, **updating.counted(self._count + 1)}
             values = execution.run(program, given, extents, outputs, updates=True)
             for name, own in kept.items():
                 np.copyto(own, values[name])

@@ -114,10 +114,23 @@ def _numbers_first(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
     if number == ONE or not math.isfinite(number.value):
         return others if number == ONE else factors
     match others:
-        case (Apply(primitive="div", arguments=(Number(value=1), below)) as first, *rest):
-            return (replace(first, arguments=(number, below)), *rest)
+        case (Apply(primitive="div") as first, *rest):
+            return (_times(number, first), *rest)
         case _:
             return (number, *others)
+
+
+def _times(number: Number, factor: Expression) -> Expression:
+    """A factor with a number in front, above its fraction bar: `2*g/|i|`, `2/B`."""
+    match factor:
+        case Number() if _is_plain(factor):
+            return Number(number.value * factor.value)
+        case Apply(primitive="div", arguments=(above, below)):
+            return replace(factor, arguments=(_times(number, above), below))
+        case Apply(primitive="mul", arguments=(Number() as first, *rest)) if _is_plain(first):
+            return replace(factor, arguments=(Number(number.value * first.value), *rest))
+        case _:
+            return multiply(number, *_factors(factor))
 
 
 def _cancelled(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
@@ -125,20 +138,21 @@ def _cancelled(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
     above, below = 1, 1
     rest: list[Expression] = []
     for factor in factors:
-        if isinstance(factor, Number) and isinstance(factor.value, int):
-            above *= factor.value
-        else:
-            undivided, divisor = _undivided(factor)
-            below *= divisor
-            rest += [part for part in _factors(undivided) if part != ONE]
+        undivided, divisor = _undivided(factor)
+        below *= divisor
+        for part in _factors(undivided):
+            if isinstance(part, Number) and isinstance(part.value, int):
+                above *= part.value
+            else:
+                rest.append(part)
     if above == 1 or below == 1 or not rest:
         return factors
     number = Fraction(above, below)
-    front = () if number.numerator == 1 else (Number(number.numerator),)
+    first = rest[0] if number.numerator == 1 else _times(Number(number.numerator), rest[0])
     if number.denominator == 1:
-        return (*front, *rest)
-    count = 2 if _is_share(rest[0]) and len(rest) > 1 else 1
-    run = multiply(*front, *rest[:count])
+        return (*_factors(first), *rest[1:])
+    count = 2 if _is_share(rest[0]) else 1
+    run = multiply(*_factors(first), *rest[1:count])
     return (divide(run, Number(number.denominator)), *rest[count:])
 
 

@@ -186,7 +186,7 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
             for axis, (term, n) in enumerate(zip(terms, shape, strict=True))
         ]
     flat = flat_position(low, places, shape)
-    axes = low.ordered((*flat.axes, *new.axes))
+    axes = low.ordered((*free_indices(*statement.subscripts), *new.axes))
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
     arguments = (base, low.line(flat, axes), low.line(new, axes), *chosen)

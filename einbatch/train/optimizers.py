@@ -20,9 +20,8 @@ so that nothing later knows of optimizers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 
 from einbatch.diagnostics import NOWHERE, EinbatchError, Source, Span, fail
@@ -30,48 +29,8 @@ from einbatch.elaborate.scope import collect
 from einbatch.ir import Program, Value, evaluate_constant, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
+from einbatch.train.recipes import PLAIN_SGD, at, resolve_optimizer, resolve_settings
 from einbatch.train.updates import STEP, instances, is_kept
-
-
-@dataclass(frozen=True, slots=True)
-class Optimizer:
-    """An optimizer's statements for one param `T`, `i` standing for all of its axes.
-
-    A setting without a default (None) has to be given.
-    """
-
-    settings: Mapping[str, str | None]
-    text: str
-
-
-PLAIN_SGD = "for i: T[i] -= lr*T.grad[i]"
-
-OPTIMIZERS: dict[str, Optimizer] = {
-    # Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
-    "sgd": Optimizer(
-        {"lr": None, "momentum": "0"},
-        """
-state velocity[i] = 0
-for i: velocity[i] = momentum*velocity[i] + T.grad[i]
-for i: T[i] -= lr*velocity[i]
-""",
-    ),
-    # Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
-    "adam": Optimizer(
-        {"lr": "0.001", "beta1": "0.9", "beta2": "0.999", "eps": "1e-8"},
-        """
-state moment1[i] = 0
-state moment2[i] = 0
-for i: moment1[i] = beta1*moment1[i] + (1 - beta1)*T.grad[i]
-for i: moment2[i] = beta2*moment2[i] + (1 - beta2)*T.grad[i]^2
-for i: T[i] -= lr*(moment1[i]/(1 - beta1^step))/(sqrt(moment2[i]/(1 - beta2^step)) + eps)
-""",
-    ),
-}
-
-
-SETTINGS = frozenset(name for optimizer in OPTIMIZERS.values() for name in optimizer.settings)
-"""Every name that some optimizer has a setting of."""
 
 
 def inline_optimizer(
@@ -105,7 +64,7 @@ def inline_optimizer(
         raise fail(
             "E0412",
             f"the optimizer `{chosen}` would update the params a second time",
-            (span, "an optimizer here"),
+            *at(span, "an optimizer here"),
             (own.span, "an update statement here"),
             help="remove the optimizer's name, or the program's own update statements",
         )
@@ -120,9 +79,9 @@ def _inlined(
     overrides: Mapping[str, float],
 ) -> n.Tree:
     span = train.span if train else NOWHERE
-    optimizer = _resolve_optimizer(name, span)
-    same = train is not None and train.optimizer == name
-    values = _settings(name, optimizer, train.settings if train and same else (), overrides, span)
+    optimizer = resolve_optimizer(name, span)
+    given = train.settings if train and train.optimizer == name else ()
+    values = resolve_settings(name, optimizer, given, overrides, span)
     text = optimizer.text
     if name == "sgd" and _is_zero(program, "momentum", values):
         text = PLAIN_SGD
@@ -133,13 +92,13 @@ def _inlined(
     statements: list[n.Statement] = []
     for param in tree.statements:
         if isinstance(param, n.Param):
-            inliner = _Inliner(param, values, taken, span, ascends)
+            inliner = _Inliner(param, values, program.cotangent, taken, span, ascends)
             statements += inliner.statements(_template(text))
     bare = [replace(s, optimizer=None, settings=()) if s is train else s for s in tree.statements]
-    at = max(*_positions(tree, n.Train), 1 + max(_positions(tree, n.Minimize), default=-1), 0)
+    place = max(*_positions(tree, n.Train), 1 + max(_positions(tree, n.Minimize), default=-1), 0)
     if train is None:
-        at = len(bare)
-    return replace(tree, statements=(*bare[:at], *statements, *bare[at:]))
+        place = len(bare)
+    return replace(tree, statements=(*bare[:place], *statements, *bare[place:]))
 
 
 def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
@@ -148,70 +107,10 @@ def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
         raise fail(
             "E0412",
             f"`{name}` counts the updates in `{STEP}`, which means something else here",
-            (span, "named here"),
+            *at(span, "named here"),
             (symbol.identifier.span, f"`{STEP}` here"),
             help=f"give your `{STEP}` another name",
         )
-
-
-def _resolve_optimizer(name: str, span: Span) -> Optimizer:
-    found = OPTIMIZERS.get(name)
-    if found is None:
-        near = get_close_matches(name, OPTIMIZERS, 1)
-        raise fail(
-            "E0412",
-            f"there is no optimizer `{name}`",
-            (span, "named here"),
-            help=f"did you mean `{near[0]}`?" if near else f"there are {_listed(OPTIMIZERS)}",
-        )
-    return found
-
-
-def _settings(
-    name: str,
-    optimizer: Optimizer,
-    given: Sequence[n.Option],
-    overrides: Mapping[str, float],
-    span: Span,
-) -> dict[str, n.Expression]:
-    values: dict[str, n.Expression] = {
-        key: n.Number(text) for key, text in optimizer.settings.items() if text is not None
-    }
-    for key, place in [*((o.name, o.span) for o in given), *((k, NOWHERE) for k in overrides)]:
-        if key not in optimizer.settings:
-            near = get_close_matches(key, optimizer.settings, 1)
-            raise fail(
-                "E0412",
-                f"`{name}` has no setting `{key}`",
-                (place, "set here"),
-                help=f"did you mean `{near[0]}`?"
-                if near
-                else f"it has {_listed(optimizer.settings)}",
-            )
-    values |= {option.name: option.value for option in given}
-    values |= {key: number(value) for key, value in overrides.items()}
-    for key in optimizer.settings:
-        if key not in values:
-            raise fail(
-                "E0412",
-                f"`{name}` needs a value for `{key}`",
-                (span, "named here"),
-                help=f"give it: `{name}({key}=0.1)`",
-            )
-    return values
-
-
-def number(value: float) -> n.Expression:
-    """A Python number as the notation writes it."""
-    if value < 0:
-        return n.Negate(number(-value))
-    if value != value or value == float("inf"):
-        return n.Name(n.Identifier("inf"))
-    return n.Number(repr(value))
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _is_zero(program: Program, name: str, settings: Mapping[str, n.Expression]) -> bool:
@@ -241,6 +140,7 @@ class _Inliner:
 
     param: n.Param
     settings: Mapping[str, n.Expression]
+    cotangent: str
     taken: set[str]
     span: Span
     ascends: bool
@@ -304,10 +204,9 @@ class _Inliner:
                 return replace(node, span=self.span)
 
     def access(self, key: str, names: Mapping[str, n.Identifier]) -> n.Access | n.Name:
-        base, dot, suffix = key.partition(".")
-        name = names[base]
-        spelling = (name.spelling or name.key) + dot + suffix
-        tensor = n.Identifier(name.key + dot + suffix, spelling, self.span)
+        base, dot, _ = key.partition(".")
+        name, suffix = names[base], self.cotangent if dot else ""
+        tensor = n.Identifier(name.key + suffix, (name.spelling or name.key) + suffix, self.span)
         if not self.param.axes:
             return n.Name(tensor, self.span)
         return n.Access(tensor, tuple(n.Name(axis) for axis in self.param.axes), self.span)

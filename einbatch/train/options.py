@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from einbatch.diagnostics import NOWHERE, EinbatchError, Span, fail
+from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.ir import Expression, Program, Value, as_float, evaluate_constant
 
 DEFAULTS: dict[str, int | float] = {"batch": 32, "epochs": 1, "holdout": 0, "seed": 0}
@@ -40,7 +40,7 @@ def resolve_options(
     for name, value in overrides.items():
         if value is not None:
             values[name] = value
-            places[name] = NOWHERE
+            places.pop(name, None)
     return Options(
         _integer("batch", values, places, 1),
         _integer("epochs", values, places, 0),
@@ -69,6 +69,6 @@ def _unfit(name: str, value: Value, wanted: str, places: Mapping[str, Span]) -> 
     return fail(
         "E0803",
         f"`{name}` is {value}, and has to be {wanted}",
-        (places.get(name, NOWHERE), "set here"),
+        *([(places[name], "set here")] if name in places else []),
         help=f"the default is `{name}={DEFAULTS[name]}`",
     )

@@ -80,6 +80,19 @@ def without_claims(tree: n.Tree, cotangent: str) -> n.Tree:
     return replace(tree, statements=(*tree.statements[:after], *kept))
 
 
+def check_claims(program: Program) -> None:
+    """E0808 where a cotangent is written of what is no tensor."""
+    for statement in statements_of(program.updates):
+        base, dot, _ = statement.target.rpartition(program.cotangent)
+        if dot and statement.target.endswith(dot) and program.find_tensor(base) is None:
+            raise fail(
+                "E0808",
+                f"there is no tensor `{base}` to have the cotangent `{statement.target}`",
+                (statement.span, "written here"),
+                help="a cotangent is named after its tensor: `T.grad`",
+            )
+
+
 def instances(root: object, kind: type[T]) -> Iterator[T]:
     """Every node of a kind below `root`, which is a node of the tree or a tuple of them."""
     waiting = [root]
