@@ -163,10 +163,11 @@ class _Hoist:
             stable = match_log(self.program, node.arguments[0])
             if isinstance(stable, Reduce):
                 return self.reduction(stable, at_root=at_root)
-        simple = len(node.arguments) == 1 and node.primitive != "gelu"
-        if node.primitive == "pow" and not self.uses(node.arguments[1]):
-            simple = True  # b*a^(b - 1) has the base once
-        parts = tuple(self.argument(item) if simple else self.atom(item) for item in node.arguments)
+        once = len(node.arguments) == 1 and node.primitive != "gelu"
+        power = node.primitive == "pow" and self.uses(node.arguments[-1]) == 0  # b*a^(b - 1)
+        parts = tuple(
+            self.argument(item) if once or power else self.atom(item) for item in node.arguments
+        )
         new = replace(node, arguments=parts)
         return self.hoisted(new) if node.primitive in BY_OUTPUT and not at_root else new
 

@@ -38,7 +38,6 @@ from einbatch.ir.program import (
 from einbatch.ir.traverse import free_indices, substitute
 from einbatch.optimize.recognize import find_statement, match_log, match_softmax
 
-
 MOST_FACTORS = 200
 """The most factors of a product that is differentiated: each partial has all the others."""
 

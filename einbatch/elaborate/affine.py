@@ -15,7 +15,7 @@ class Affine:
     """`Σ coefficient·index + offset`; the offset is made of numbers and extents."""
 
     coefficients: tuple[tuple[str, int], ...]
-    offset: Expression = Number(0)
+    offset: Expression = ZERO
 
     def coefficient(self, index: str) -> int:
         """The coefficient of an index, 0 where it does not occur."""
@@ -63,10 +63,8 @@ def range_left(form: Affine, index: str, extent: Expression) -> Expression:
     """
     others = form.without(index)
     coefficient = form.coefficient(index)
-    if coefficient > 0:
-        room = subtract(subtract(extent, ONE), others.greatest())
-    else:
-        room = others.least()
+    upward = subtract(subtract(extent, ONE), others.greatest())
+    room = upward if coefficient > 0 else others.least()
     steps = room
     if abs(coefficient) != 1:
         steps = call("floor", divide(room, Number(abs(coefficient))))

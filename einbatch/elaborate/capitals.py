@@ -45,10 +45,10 @@ def _statement(statement: tree.Statement, declared: Set[str]) -> tree.Statement:
         case tree.For(indices=indices, body=body):
             known = declared | {index.key for index in indices}
             inner = tuple(_statement(item, known) for item in body)
-            return replace(statement, body=inner)  # pyright: ignore[reportArgumentType]
+            return replace(statement, body=inner)
         case tree.Scan(index=index, body=body):
             inner = tuple(_statement(item, declared | {index.key}) for item in body)
-            return replace(statement, body=inner)  # pyright: ignore[reportArgumentType]
+            return replace(statement, body=inner)
         case tree.Assign(target=target, value=value):
             known = declared | set(_slices(target))
             return replace(statement, value=_summed(value, known))

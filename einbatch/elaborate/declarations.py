@@ -319,4 +319,3 @@ _DRAW_HELP = {
     "glorot": "`glorot()` takes its scale from the extents",
     "he": "`he()` takes its scale from the extents",
 }
-

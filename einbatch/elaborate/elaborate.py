@@ -9,8 +9,8 @@ from typing import TypeVar
 from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic, fail
 from einbatch.elaborate.binding import check_fixed
 from einbatch.elaborate.declarations import Declared, resolve_declarations
-from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.expand import expand
+from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.extents import Extents
 from einbatch.elaborate.integers import mark_integers
 from einbatch.elaborate.objective import check_cotangents, next_cotangent, resolve_objective

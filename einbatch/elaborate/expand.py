@@ -44,9 +44,7 @@ def expand(program: tree.Tree) -> tree.Tree:
     return sum_capitals(replace(program, statements=kept))
 
 
-def map_expressions(
-    statement: S, rule: Callable[[tree.Expression], tree.Expression]
-) -> S:
+def map_expressions(statement: S, rule: Callable[[tree.Expression], tree.Expression]) -> S:
     """A statement with `rule` applied to its values, those of a block included."""
     match statement:
         case tree.For(body=body) | tree.Scan(body=body):
@@ -78,9 +76,7 @@ def _body(definition: tree.Def, call: tree.Call) -> tree.Expression:
     """The body with parameters and indices replaced; its own bound indices never capture."""
     names = [parameter.key for parameter in definition.parameters]
     values = dict(zip(names, call.arguments, strict=True))
-    indices = {
-        own.key: given for own, given in zip(definition.indices, call.indices, strict=True)
-    }
+    indices = {own.key: given for own, given in zip(definition.indices, call.indices, strict=True)}
     used = {name for argument in call.arguments for name in _names(argument)}
     used |= {index.key for index in call.indices}
     for node in walk(definition.body):

@@ -71,9 +71,9 @@ class Resolver:
     def condition(self, node: tree.Expression) -> Expression:
         """An expression that must be a condition; `training` is one where nothing declares it."""
         match node:
-            case tree.Name(identifier=tree.Identifier(key="training")) if (
-                self.scope.find("training") in (None, self.training)
-            ):
+            case tree.Name(identifier=tree.Identifier(key="training")) if self.scope.find(
+                "training"
+            ) in (None, self.training):
                 return self.in_training(node.identifier)
             case _:
                 result = self.expression(node)

@@ -129,9 +129,7 @@ class Ranges:
             return None
         return self.smallest(index, found)
 
-    def smallest(
-        self, index: str, found: list[tuple[Expression, Span]]
-    ) -> tuple[Expression, Span]:
+    def smallest(self, index: str, found: list[tuple[Expression, Span]]) -> tuple[Expression, Span]:
         resolved = [(simplest(self.extents.resolve(value)), span) for value, span in found]
         for value, span in resolved:
             count = integer_of(value)
@@ -143,12 +141,10 @@ class Ranges:
                     help="correct the offset, or say what is read outside: `(x[…] else 0)`",
                 )
         numbers = [(v.value, v, s) for v, s in resolved if isinstance(v, Number)]
+        least = [min(numbers, key=lambda item: item[0])[1:]] if numbers else []
         symbolic = [(v, s) for v, s in resolved if not isinstance(v, Number)]
-        if numbers:
-            _, value, span = min(numbers, key=lambda item: item[0])
-            symbolic.append((value, span))
-        value, span = symbolic[0]
-        for other, _ in symbolic[1:]:
+        (value, span), *others = [*symbolic, *least]
+        for other, _ in others:
             if other != value:
                 value = call("min", value, other)
         return value, span

@@ -27,7 +27,7 @@ def resolve_samples(
     """For each draw of the program, what gives its tensor (extents come later) or its error."""
     for statement in program.statements:
         for sample, loops in _samples(statement, None):
-            yield lambda s=sample, l=loops: _tensor(s, l, resolver, constant)
+            yield lambda sample=sample, loops=loops: _tensor(sample, loops, resolver, constant)
 
 
 def _samples(

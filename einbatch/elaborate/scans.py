@@ -41,7 +41,6 @@ class Round:
             for subscript in read.subscripts
         )
 
-
     def writes_ahead(self) -> bool:
         """True where the statement writes an element of a round that is to come."""
         return any(

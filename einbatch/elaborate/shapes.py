@@ -212,7 +212,9 @@ class Shapes:
 
 def _integers(extents: Extents) -> dict[str, int]:
     """The constants that are integers."""
-    values = ((name, extents.constant(name, value.span)) for name, value in extents.constants.items())
+    values = (
+        (name, extents.constant(name, value.span)) for name, value in extents.constants.items()
+    )
     return {
         name: value.value
         for name, value in values

@@ -103,7 +103,7 @@ class Builder(Transformer[Lexeme, Any]):
     def loop(self, children: Children) -> Step:
         steps = [child for child in children if isinstance(child, Step)]
         span = children[0].span.merge(steps[-1].span)
-        body = tuple(step.node for step in steps)
+        body = tuple(step.node for step in steps if not isinstance(step.node, n.Scan))
         depth = deeper(max(step.depth for step in steps), span)
         return Step(n.For(names_in(children), body, span), span, depth)
 
@@ -126,9 +126,7 @@ class Builder(Transformer[Lexeme, Any]):
         node = part_of(target).node
         partial = isinstance(node, n.Otherwise)
         written = node.read if partial else target_of(target)
-        return Step(
-            n.Assign(written, kind, expression_of(value), span, partial), span, depth
-        )
+        return Step(n.Assign(written, kind, expression_of(value), span, partial), span, depth)
 
     def partial(self, children: Children) -> Part:
         read, alternative = expressions_in(children)

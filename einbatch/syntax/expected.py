@@ -24,8 +24,10 @@ PAIRS = {
 }
 """Each bracket that opens, with the kind and the character that close it."""
 
-_OPERANDS = {"NUMBER", "NAME", "OPEN", "OPEN_SQUARE", "FUNCTION", "LAYER"}
-_OPERANDS |= {"REDUCTION", "REDUCED", "EXTENT"}
+_OPERANDS = {
+    *("NUMBER", "NAME", "OPEN", "OPEN_SQUARE", "EXTENT"),
+    *("FUNCTION", "LAYER", "REDUCTION", "REDUCED"),
+}
 _RELATIONS = {"EQUAL", "SAME", "DIFFERENT", "LESS", "AT_MOST", "GREATER", "AT_LEAST"}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CARET", "SUPERSCRIPT", "AND", "OR"} | _RELATIONS
 

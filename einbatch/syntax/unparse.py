@@ -31,7 +31,8 @@ def unparse(tree: n.Tree | n.Statement | n.Expression) -> str:
             return "".join(text + "\n" for text in _with_notes(lines, tree))
         case (
             n.Batch() | n.Indices() | n.Let() | n.Input() | n.Param() | n.State() | n.Dtype()
-            | n.Def() | n.Scan() | n.For() | n.Assign() | n.Sample() | n.Minimize() | n.Report() | n.Train()
+            | n.Def() | n.Scan() | n.For() | n.Assign() | n.Sample()
+            | n.Minimize() | n.Report() | n.Train()
         ):  # fmt: skip
             return "\n".join(line.text for line in _lines(tree, partial(_spell, {}), ""))
         case _:
