@@ -9,6 +9,7 @@ from typing import TypeVar
 from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic, fail
 from einbatch.elaborate.binding import check_fixed
 from einbatch.elaborate.declarations import Declared, resolve_declarations
+from einbatch.elaborate.distinct import check_distinct
 from einbatch.elaborate.expand import expand
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.extents import Extents
@@ -20,7 +21,7 @@ from einbatch.elaborate.shapes import Shapes
 from einbatch.elaborate.statements import Typed, check_scans, resolve_statement, resolve_steps
 from einbatch.elaborate.subscripts import check_subscripts
 from einbatch.elaborate.wraps import fill_wraps
-from einbatch.ir import Program, Statement, Step, free_indices, statements_of
+from einbatch.ir import Program, Statement, Step, free_indices, statements_of, written
 from einbatch.syntax import nodes as tree
 
 T = TypeVar("T")
@@ -94,7 +95,8 @@ class _Work:
             spellings=spellings(self.scope),
         )
         result = self.with_extents(unfinished, shapes, declared)
-        for check in (check_order, check_update_order, check_subscripts, check_objective):
+        checks = (check_order, check_update_order, check_subscripts, check_distinct)
+        for check in (*checks, check_objective):
             self.errors += check(result)
         self.stop_on_errors()
         return result
@@ -154,6 +156,16 @@ def check_objective(program: Program) -> list[Diagnostic]:
     if objective is None:
         return []
     tensor = program.tensor(objective.tensor)
+    if tensor.kind == "value" and tensor.name not in written(program.statements):
+        return [
+            diagnostic(
+                "E0410",
+                f"`{objective.tensor}` is the objective before it has a value",
+                (objective.span, "the objective here"),
+                (tensor.span, "written here"),
+                help="statements run from top to bottom; move this line below",
+            )
+        ]
     batch = None if program.batch is None else program.index(program.batch).extent
     if len(tensor.extents) <= 1 and all(extent == batch for extent in tensor.extents):
         return []

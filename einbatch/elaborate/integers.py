@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
+from einbatch.diagnostics import EinbatchError
 from einbatch.ir import (
     PRIMITIVES,
     REDUCTIONS,
@@ -20,6 +21,7 @@ from einbatch.ir import (
     Statement,
     Tensor,
     children,
+    evaluate_constant,
 )
 
 
@@ -101,3 +103,16 @@ def integer_constants(program: Program) -> set[str]:
         if is_integer(let.value, frozenset(), known):
             known.add(let.name)
     return known
+
+
+def integer_values(program: Program) -> dict[str, int]:
+    """The constants whose integer value is known before data."""
+    found: dict[str, int] = {}
+    for let in program.lets:
+        try:
+            value = evaluate_constant(let.value, found, {})
+        except (KeyError, EinbatchError):
+            continue
+        if isinstance(value, int):
+            found[let.name] = value
+    return found

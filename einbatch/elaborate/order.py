@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
+from einbatch.elaborate.integers import integer_values
 from einbatch.elaborate.scans import Round, check_scan, reads_of, rounds_of
 from einbatch.ir import Program, statements_of, written
 
@@ -17,13 +18,15 @@ def check_order(program: Program) -> Iterator[Diagnostic]:
     given = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
     first_write: dict[str, Span] = {}
     first_read: dict[str, Span] = {}
-    for step in rounds_of(program.statements, ()):
+    constants = integer_values(program)
+    for step in rounds_of(program.statements, constants):
         known = given | first_write.keys()
         yield from _read_before(step, program, known, first_read)
         yield from _write(step, first_write, first_read)
         first_write.setdefault(step.statement.target, step.statement.span)
     for report in program.reports:
-        yield from _read_before(Round(report, ()), program, given | first_write.keys(), first_read)
+        step = Round(report, (), constants)
+        yield from _read_before(step, program, given | first_write.keys(), first_read)
     yield from check_scan(program)
 
 
@@ -33,7 +36,7 @@ def check_update_order(program: Program) -> Iterator[Diagnostic]:
     known |= set(written(program.statements))
     suffix = program.cotangent
     known |= {tensor.name for tensor in program.tensors if tensor.name.endswith(suffix)}
-    for step in rounds_of(program.updates, ()):
+    for step in rounds_of(program.updates, integer_values(program)):
         yield from _read_before(step, program, known, {})
         known.add(step.statement.target)
 

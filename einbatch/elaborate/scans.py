@@ -7,11 +7,12 @@ the scan. Reads and writes order per element.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
-from einbatch.elaborate.affine import affine_form, integer_of
+from einbatch.elaborate.affine import Affine, affine_form, integer_of
+from einbatch.elaborate.integers import integer_values
 from einbatch.ir import (
     Expression,
     Program,
@@ -27,36 +28,41 @@ from einbatch.ir import (
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A statement and the scans around it, the outermost first."""
+    """A statement and the scans around it, the outermost first; the integer constants."""
 
     statement: Statement
     scans: tuple[Scan, ...]
+    constants: Mapping[str, int]
+
+    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> list[int]:
+        """By how many rounds of a scan subscripts are ahead (> 0) or behind, where they tell."""
+        forms = [affine_form(subscript, self.constants) for subscript in subscripts]
+        found = [_ahead(form, scan) for form in forms if form is not None]
+        return [offset for offset in found if offset is not None]
 
     def is_of_another_round(self, read: Read) -> bool:
-        """True where what is read was written by another round of a scan around."""
+        """True where a scan around writes what is read, and this is not the round's own part."""
         return any(
-            offset_of(subscript, scan) not in (0, None)
+            0 not in self.offsets(read.subscripts, scan)
             for scan in self.scans
             if read.tensor in _written_in(scan)
-            for subscript in read.subscripts
         )
 
     def writes_ahead(self) -> bool:
         """True where the statement writes an element of a round that is to come."""
-        return any(
-            (offset_of(subscript, scan) or 0) > 0
-            for scan in self.scans
-            for subscript in self.statement.subscripts
-        )
+        subscripts = self.statement.subscripts
+        return any(o > 0 for scan in self.scans for o in self.offsets(subscripts, scan))
 
 
-def rounds_of(steps: tuple[Step, ...], scans: tuple[Scan, ...]) -> Iterator[Round]:
+def rounds_of(
+    steps: tuple[Step, ...], constants: Mapping[str, int], scans: tuple[Scan, ...] = ()
+) -> Iterator[Round]:
     """Every statement with the scans around it, in order."""
     for step in steps:
         if isinstance(step, Scan):
-            yield from rounds_of(step.body, (*scans, step))
+            yield from rounds_of(step.body, constants, (*scans, step))
         else:
-            yield Round(step, scans)
+            yield Round(step, scans, constants)
 
 
 def reads_of(statement: Statement) -> Iterator[Read]:
@@ -65,31 +71,30 @@ def reads_of(statement: Statement) -> Iterator[Read]:
         yield from reads(expression)
 
 
-def offset_of(subscript: Expression, scan: Scan) -> int | None:
-    """By how many rounds a subscript is ahead (> 0) or behind; None where it is no `t + number`."""
-    form = affine_form(subscript, {})
-    if form is None or form.coefficients != ((scan.index, 1),):
+def _ahead(form: Affine, scan: Scan) -> int | None:
+    if form.coefficients != ((scan.index, 1),):
         return None
     number = integer_of(form.offset)
-    if number is None:
-        return None
-    return -number if scan.down else number
+    return number if number is None or not scan.down else -number
 
 
 def check_scan(program: Program) -> Iterator[Diagnostic]:
-    """Errors for what a round may not read or write."""
-    for step in rounds_of(program.statements, ()):
+    """Errors for what a round may not read or write; an outer scan's order comes first."""
+    for step in rounds_of(program.statements, integer_values(program)):
+        ahead = False
         for scan in step.scans:
-            yield from _writes(step.statement, scan)
-            for read in reads_of(step.statement):
-                if read.tensor in _written_in(scan):
-                    yield from _reads(read, scan)
+            offsets = step.offsets(step.statement.subscripts, scan)
+            yield from _writes(step.statement, scan, offsets, ahead=ahead)
+            ahead |= any(offset > 0 for offset in offsets)
+        for read in reads_of(step.statement):
+            yield from _reads(read, step)
 
 
-def _writes(statement: Statement, scan: Scan) -> Iterator[Diagnostic]:
+def _writes(
+    statement: Statement, scan: Scan, offsets: list[int], *, ahead: bool
+) -> Iterator[Diagnostic]:
     carries = any(scan.index in free_indices(s) for s in statement.subscripts)
-    offsets = [offset_of(subscript, scan) for subscript in statement.subscripts]
-    if carries and not any(offset is not None and offset >= 0 for offset in offsets):
+    if carries and not ahead and not any(offset >= 0 for offset in offsets):
         yield diagnostic(
             "E0423",
             f"a round of `{scan.index}` writes `{statement.target}` behind itself",
@@ -107,11 +112,21 @@ def _writes(statement: Statement, scan: Scan) -> Iterator[Diagnostic]:
         )
 
 
-def _reads(read: Read, scan: Scan) -> Iterator[Diagnostic]:
+def _reads(read: Read, step: Round) -> Iterator[Diagnostic]:
+    """The error for a read, if there is one: of the outermost scan that forbids it."""
+    for scan in step.scans:
+        if read.tensor not in _written_in(scan):
+            continue
+        offsets = step.offsets(read.subscripts, scan)
+        found = list(_read(read, scan, offsets))
+        yield from found
+        if found or any(offset < 0 for offset in offsets):
+            return
+
+
+def _read(read: Read, scan: Scan, offsets: list[int]) -> Iterator[Diagnostic]:
     target = next(s for s in statements_of(scan.body) if s.target == read.tensor)
-    carries = any(scan.index in free_indices(s) for s in target.subscripts)
-    offsets = [offset_of(subscript, scan) for subscript in read.subscripts]
-    if not carries:
+    if not any(scan.index in free_indices(s) for s in target.subscripts):
         yield diagnostic(
             "E0425",
             f"`{read.tensor}` is accumulated over the rounds of `{scan.index}`, and read in one",
@@ -119,7 +134,7 @@ def _reads(read: Read, scan: Scan) -> Iterator[Diagnostic]:
             (target.span, "accumulated here"),
             help="read it after the scan, or give it the index",
         )
-    elif not any(offset is not None and offset <= 0 for offset in offsets):
+    elif not any(offset <= 0 for offset in offsets):
         earlier = f"{scan.index}{'+' if scan.down else '-'}1"
         yield diagnostic(
             "E0423",

@@ -73,7 +73,7 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
         name.key, subscripts, assign.operator, value, loops, assign.span, assign.partial
     )
     if assign.operator == "=":
-        _check_assignment(statement, scans)
+        _check_assignment(statement)
     return statement
 
 
@@ -230,7 +230,7 @@ def span_of_index(name: str, expressions: tuple[Expression, ...]) -> Span:
     return expressions[0].span
 
 
-def _check_assignment(statement: Statement, scans: tuple[str, ...]) -> None:
+def _check_assignment(statement: Statement) -> None:
     """`=` may have no bound index, and must write each element once."""
     kept = free_indices(*statement.subscripts)
     for name in statement.indices:
@@ -243,26 +243,25 @@ def _check_assignment(statement: Statement, scans: tuple[str, ...]) -> None:
                 (statement.span, "this statement sets one element for each of its left indices"),
                 help="the loop nest would keep the last value alone",
             )
-    bare = [*scans, *(s.index for s in statement.subscripts if isinstance(s, IndexValue))]
     for position, subscript in enumerate(statement.subscripts):
-        problem = _not_distinct(subscript, bare, position, statement.subscripts)
+        problem = _not_distinct(subscript, statement.subscripts[:position])
         if problem:
-            raise fail(
-                "E0407",
-                f"`=` through a {problem} index on the left may set one element twice",
-                (subscript.span, f"{problem} here"),
-                help="use `+=`, which adds up what meets in one element",
-            )
+            raise may_meet(problem, subscript)
 
 
-def _not_distinct(
-    subscript: Expression, bare: list[str], position: int, subscripts: tuple[Expression, ...]
-) -> str:
-    match subscript:
-        case IndexValue(index=index):
-            earlier = [s.index for s in subscripts[:position] if isinstance(s, IndexValue)]
-            return "repeated" if index in earlier else ""
-        case _ if any(isinstance(node, (Read, Reduce)) for node in walk(subscript)):
-            return "gathered"
-        case _:
-            return "computed" if set(free_indices(subscript)) - set(bare) else ""
+def may_meet(problem: str, subscript: Expression) -> EinbatchError:
+    """The error for `=` through a subscript that may name one element twice."""
+    return fail(
+        "E0407",
+        f"`=` through a {problem} index on the left may set one element twice",
+        (subscript.span, f"{problem} here"),
+        help="use `+=`, which adds up what meets in one element",
+    )
+
+
+def _not_distinct(subscript: Expression, earlier: tuple[Expression, ...]) -> str:
+    """What is wrong with a subscript by its form; `distinct.py` looks at computed ones."""
+    if isinstance(subscript, IndexValue):
+        return "repeated" if subscript in earlier else ""
+    reads_data = any(isinstance(node, (Read, Reduce)) for node in walk(subscript))
+    return "gathered" if reads_data else ""

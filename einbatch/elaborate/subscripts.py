@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic
+from einbatch.diagnostics import Diagnostic, diagnostic
 from einbatch.elaborate.affine import affine_form
 from einbatch.elaborate.extents import show
-from einbatch.elaborate.integers import integer_constants, is_integer
+from einbatch.elaborate.integers import integer_constants, integer_values, is_integer
 from einbatch.elaborate.polynomial import constant_difference, simplest
 from einbatch.ir import (
     Expression,
@@ -16,7 +16,6 @@ from einbatch.ir import (
     Program,
     Read,
     Statement,
-    evaluate_constant,
     reads,
     statements_of,
     transform,
@@ -28,7 +27,7 @@ def check_subscripts(program: Program) -> Iterator[Diagnostic]:
     """Errors for subscripts that are no integers, or constants that are outside."""
     integers = {tensor.name for tensor in program.tensors if tensor.integer}
     constants = integer_constants(program)
-    values = _integers(program)
+    values = integer_values(program)
     for statement in statements_of((*program.statements, *program.reports, *program.updates)):
         for access in _accesses(statement):
             extents = program.tensor(access.tensor).extents
@@ -92,16 +91,3 @@ def _resolved(expression: Expression, extents: Mapping[str, Expression]) -> Expr
 
 def _last(extent: Expression) -> str:
     return show(simplest(subtract(extent, ONE)))
-
-
-def _integers(program: Program) -> dict[str, int]:
-    """The constants whose integer value is known before data."""
-    found: dict[str, int] = {}
-    for let in program.lets:
-        try:
-            value = evaluate_constant(let.value, found, {})
-        except (KeyError, EinbatchError):
-            continue
-        if isinstance(value, int):
-            found[let.name] = value
-    return found

@@ -1,0 +1,63 @@
+"""`=` through computed subscripts: `T[2*i] = e` is right where no element is set twice.
+
+Every index of the left must follow from the element: as a bare subscript, or out
+of an affine one, which gives its indices away where it is a number in mixed radix
+(`3*i + j` with j < 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from einbatch.diagnostics import Diagnostic
+from einbatch.elaborate.affine import affine_form
+from einbatch.elaborate.integers import integer_values
+from einbatch.elaborate.scans import Round, rounds_of
+from einbatch.elaborate.statements import may_meet
+from einbatch.ir import Expression, Extent, IndexValue, Number, Program, free_indices, transform
+
+
+def check_distinct(program: Program) -> Iterator[Diagnostic]:
+    """Errors for `=` where two points of the index space may set one element."""
+    sizes = {index.name: index.extent for index in program.indices} | dict(program.extents)
+    steps = (*program.statements, *program.updates)
+    for step in rounds_of(steps, integer_values(program)):
+        if step.statement.operator == "=":
+            yield from _meeting(step, sizes)
+
+
+def _meeting(step: Round, sizes: Mapping[str, Expression]) -> Iterator[Diagnostic]:
+    subscripts = step.statement.subscripts
+    known = {scan.index for scan in step.scans}
+    known |= {s.index for s in subscripts if isinstance(s, IndexValue)}
+    waiting = list(subscripts)
+    while waiting := [s for s in waiting if set(free_indices(s)) - known]:
+        told = [s for s in waiting if _tells(s, known, step, sizes)]
+        if not told:
+            yield from may_meet("computed", waiting[0]).diagnostics
+            return
+        known.update(free_indices(*told))
+
+
+def _tells(
+    subscript: Expression, known: Collection[str], step: Round, sizes: Mapping[str, Expression]
+) -> bool:
+    """True where the subscript's value tells all the indices in it, given those that are known."""
+
+    def rule(node: Expression) -> Expression:
+        return sizes.get(node.name, node) if isinstance(node, Extent) else node
+
+    form = affine_form(transform(subscript, rule), step.constants)
+    if form is None:
+        return False
+    digits = sorted((abs(c), name) for name, c in form.coefficients if name not in known)
+    reached = 0
+    for coefficient, name in digits:
+        size = sizes[name]
+        if coefficient <= reached:
+            return False
+        if isinstance(size, Number):
+            reached += coefficient * (int(size.value) - 1)
+        elif name != digits[-1][1]:
+            return False
+    return True
