@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from einbatch.ir.program import Scan, Statement, Step
 from einbatch.plan.allowance import ITEM
@@ -12,6 +12,7 @@ from einbatch.plan.graph import Value
 from einbatch.plan.liveness import find_constants, find_last_uses, keep_wanted, roots_of
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.plan import Operand, Plan
+from einbatch.plan.scaling import fold_scales
 
 Describe = Callable[[Statement], str]
 
@@ -41,6 +42,30 @@ def find_wanted(
     overwritten = {start[name] for name in final}
     outputs = {name: _kept(low, low.current[name], overwritten) for name in names}
     return Wanted(start, frozenset(owners), outputs, final)
+
+
+def scaled_once(low: Lowering, wanted: Wanted) -> Wanted:
+    """The same values with their scales folded; `low` then holds the new graph.
+
+    Tensors that nothing sees any more but with a scale are known by another name.
+    """
+    values = (*wanted.outputs.values(), *wanted.final.values())
+    low.graph, numbers, scaled = fold_scales(low.graph, values)
+    current = {name: numbers[old] for name, old in low.current.items() if old in numbers}
+    for name, old in low.current.items():
+        if old in scaled and old not in numbers:
+            current[f"{name} scaled"] = scaled[old]
+    low.current = current
+    known = {**scaled, **numbers}
+    low.contractions = [
+        replace(item, value=known[item.value]) for item in low.contractions if item.value in known
+    ]
+    return Wanted(
+        start={name: numbers[old] for name, old in wanted.start.items() if old in numbers},
+        owners=wanted.owners,
+        outputs={name: numbers[old] for name, old in wanted.outputs.items()},
+        final={name: numbers[old] for name, old in wanted.final.items()},
+    )
 
 
 def assemble(
@@ -86,7 +111,11 @@ def _memory(
         roots=roots,
         last=find_last_uses(values, roots, kept),
         constant=find_constants(values),
-        owned={numbers[start[n]]: n for n in sorted(wanted.owners) if start[n] in numbers},
+        owned={
+            numbers[start[name]]: name
+            for name in sorted(wanted.owners)
+            if start.get(name) in numbers
+        },
         final={name: numbers[old] for name, old in wanted.final.items()},
         item=ITEM[low.dtype],
     )

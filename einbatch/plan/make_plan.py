@@ -11,7 +11,7 @@ from einbatch.ir.program import Dtype, Program, Step, Tensor
 from einbatch.ir.traverse import written
 from einbatch.plan.allowance import ITEM, check_tensors, refuse_peak
 from einbatch.plan.allowance import allowance as default_allowance
-from einbatch.plan.assemble import Describe, assemble, find_wanted
+from einbatch.plan.assemble import Describe, assemble, find_wanted, scaled_once
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.plan import Plan
@@ -43,7 +43,7 @@ def plan(
     low = Lowering(program, extents, dtype)
     start = _enter(low, steps, names)
     lower_steps(low, steps, 0)
-    wanted = find_wanted(low, start, names, updates)
+    wanted = scaled_once(low, find_wanted(low, start, names, updates))
     result = assemble(low, wanted, steps, describe_statement)
     _refuse_peak(result, steps, limit)
     return result
