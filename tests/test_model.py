@@ -387,6 +387,41 @@ def test_no_minibatch_from_an_axis_made_from_the_batch():
     )
 
 
+def test_constants_are_numbers_of_any_kind():
+    assert eb.parse(PERCEPTRON, set={"J": np.int64(3)}).init(x=X)["W"].shape == (3, 5)
+    assert eb.parse("let W⁰ = 1\ny = W⁰", set={"W⁰": 1.5}).forward()["y"] == 1.5
+    for wrong in ("3", None, float("nan"), [1]):
+        assert refusal(lambda wrong=wrong: eb.parse(PERCEPTRON, set={"J": wrong})).startswith(
+            f"error[E0623]: the constant `J` is set to {wrong!r}, which is no finite number"
+        )
+
+
+def test_arrays_come_by_name():
+    assert refusal(lambda: eb.function("y = x")([1])) == (  # pyright: ignore
+        "error[E0624]: arrays are given by name, and this is a list\n"
+        '  help: give a dict, `{"x": …}`, or keywords, `x=…`'
+    )
+    assert eb.function("y = x")({"x": 1}) == 1
+
+
+def test_one_name_may_come_alone(model: eb.Model):
+    assert list(model.forward(model.init(x=X), x=X, outputs="P")) == ["P"]
+    assert "x" in model.value_and_grad(model.init(x=X), x=X, t=T, wrt="x")[1]
+
+
+def test_a_setting_is_a_number(model: eb.Model):
+    assert refusal(lambda: model.fit(x=X, t=T, lr="fast")).startswith(
+        "error[E0412]: `lr` is 'fast', which is no setting"
+    )
+
+
+def test_a_trainer_has_its_params_before_the_first_step(model: eb.Model):
+    params = model.init(x=X)
+    given = model.trainer(params).params
+    assert (given["W"] == params["W"]).all()
+    assert given["W"] is not params["W"]
+
+
 # --- where values start
 
 

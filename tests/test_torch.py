@@ -215,6 +215,43 @@ def test_logits_of_a_thousand():
     np.testing.assert_allclose(found["s"], wanted, atol=1e-12)
 
 
+BY_HAND = {
+    "a softmax": "E[b,k] = exp(s[b,k])\nZ[b] = sum[k](E[b,k])\nP[b,k] = E[b,k]/Z[b]\n"
+    "loss[b] = sum[k](P[b,k]^2)",
+    "its logarithm": "loss[b] = -log(exp(s[b,label[b]])/sum[k](exp(s[b,k])))",
+    "a one-hot target": "P[b,k] = softmax[k](s[b,k])\n"
+    "for b,k: loss[b] -= [k = label[b]]*log(P[b,k])",
+    "an entropy": "P[b,k] = softmax[k](s[b,k])\nloss[b] = -sum[k](P[b,k]*log(P[b,k]))",
+    "a sigmoid": "p[b,k] = 1/(1 + exp(-s[b,k]))\nfor b,k: loss[b] -= log(p[b,k]) + log(1 - p[b,k])",
+    "its square": "p[b,k] = 1/(1 + exp(-s[b,k]))\nfor b,k: loss[b] += p[b,k]^2",
+    "a softplus": "loss[b] = sum[k](log(1 + exp(s[b,k])))",
+}
+LIBRARY: dict[str, Peer] = {
+    "a softmax": lambda s, label: (F.softmax(s, 1) ** 2).sum(1).mean(),
+    "its logarithm": F.cross_entropy,
+    "a one-hot target": F.cross_entropy,
+    "an entropy": lambda s, label: torch.distributions.Categorical(logits=s).entropy().mean(),
+    "a sigmoid": lambda s, label: -(F.logsigmoid(s) + F.logsigmoid(-s)).sum(1).mean(),
+    "its square": lambda s, label: (torch.sigmoid(s) ** 2).sum(1).mean(),
+    "a softplus": lambda s, label: -F.logsigmoid(-s).sum(1).mean(),
+}
+
+
+@pytest.mark.parametrize("form", BY_HAND)
+def test_logits_of_a_thousand_by_hand(form: str):
+    """Forms without a name are as stable as the library's functions."""
+    s = np.array([[1000.0, -1000, 0], [-1000, 1000, 1000], [800, 900, 1000], [0, 0.5, 5]])
+    label = np.array([1, 0, 2, 1])
+    head = "batch b\nindex k < 3\ninput s[b,k]\ninput label[b] in k\n"
+    model = eb.parse(f"{head}{BY_HAND[form]}\nminimize loss\n", dtype="float64")
+    loss, found = model.value_and_grad({}, s=s, label=label, wrt=("s",))
+    tensor = torch.tensor(s, requires_grad=True)
+    expected = LIBRARY[form](tensor, torch.tensor(label))
+    expected.backward()
+    assert abs(loss - expected.item()) <= 1e-10 * (1 + abs(expected.item()))
+    assert_equal(found["s"], 4 * tensor.grad.numpy(), form)
+
+
 def test_without_reading_what_is_not_asked_for():
     """Inference needs no labels."""
     model = eb.load(MODELS / "perceptron.ein", dtype="float64")

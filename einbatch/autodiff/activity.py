@@ -57,6 +57,21 @@ def find_active(program: Program, sources: Collection[str]) -> frozenset[str]:
     return frozenset(active)
 
 
+def find_bypassed(program: Program, expression: Expression, form: Expression) -> set[str]:
+    """The tensors that `form`, another form of the expression, no longer goes through."""
+    ends = {read.tensor for read in differentiable_reads(form)}
+    waiting = [read.tensor for read in differentiable_reads(expression)]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in ends and name not in found:
+            found.add(name)
+            for statement in statements_of(program.statements):
+                if statement.target == name:
+                    waiting += [read.tensor for read in differentiable_reads(statement.value)]
+    return found
+
+
 def find_reaching(program: Program, target: str) -> frozenset[str]:
     """The tensors that the target depends on, itself included."""
     reaching = {target}

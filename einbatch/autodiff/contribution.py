@@ -7,6 +7,7 @@ from typing import Literal
 
 from einbatch.ir.build import ONE, ZERO, choose, divide, multiply
 from einbatch.ir.program import Apply, Expression, Number, Read
+from einbatch.ir.traverse import free_indices
 
 Factor = tuple[Literal["*", "/"], Expression]
 
@@ -52,6 +53,16 @@ class Flow:
     def within(self, indices: tuple[str, ...]) -> Flow:
         """The flow into the body of a sum over the indices."""
         return replace(self, indices=(*self.indices, *indices))
+
+    def product(self) -> Expression:
+        """The factors as one expression."""
+        return chain(self.factors)
+
+    def taken_apart(self, index: str) -> tuple[tuple[Factor, ...], Expression]:
+        """The factors that an index does not touch, and the product of the others."""
+        inner = tuple(factor for factor in self.factors if index in free_indices(factor[1]))
+        outer = tuple(factor for factor in self.factors if factor not in inner)
+        return outer, chain(inner) if inner else ONE
 
 
 @dataclass(frozen=True, slots=True)

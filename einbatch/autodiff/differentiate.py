@@ -121,11 +121,11 @@ class _Differentiation:
         self.asked = asked
         self.target = program.objective.tensor
         differentiated = find_active(program, asked) & find_reaching(program, self.target)
-        self.program = program = mark_integers(hoist_nested(program, differentiated))
+        kept = [name for name in asked if program.tensor(name).kind == "value"]
+        self.program = program = mark_integers(hoist_nested(program, differentiated, kept))
         self.suffix = program.cotangent
         self.active = find_active(program, asked)
         self.reaching = find_reaching(program, self.target)
-        kept = [name for name in asked if program.tensor(name).kind == "value"]
         writes = Counter(statement.target for statement in statements_of(program.statements))
         self.pull = Pull(program, self.active, kept, names_of(program), textbook, writes)
         self.started: set[str] = set()

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from einbatch.autodiff.activity import differentiable_reads
+from einbatch.autodiff.activity import differentiable_reads, find_bypassed
 from einbatch.autodiff.partials import BY_OUTPUT
 from einbatch.ir.build import ZERO, choose, fresh_index, fresh_tensor, names_of
 from einbatch.ir.primitives import REDUCTIONS
@@ -38,15 +38,18 @@ from einbatch.ir.program import (
     Tensor,
 )
 from einbatch.ir.traverse import free_indices, substitute, walk, written
-from einbatch.optimize.recognize import match_log, match_softmax
+from einbatch.optimize.recognize import match_log, match_sigmoid, match_softmax
 
 ARITHMETIC = ("add", "mul", "neg", "div", "select", "iverson")
 SUMS = ("sum", "mean")
 
 
-def hoist_nested(program: Program, active: Collection[str]) -> Program:
-    """Names the parts of every statement that writes an active tensor."""
-    work = _Hoist(program, set(active))
+def hoist_nested(program: Program, active: Collection[str], kept: Collection[str] = ()) -> Program:
+    """Names the parts of every statement that writes an active tensor.
+
+    The tensors in `kept` need cotangents of their own: no part bypasses them.
+    """
+    work = _Hoist(program, set(active), kept)
     steps = tuple(new for step in program.statements for new in work.step(step))
     return replace(
         program,
@@ -57,9 +60,10 @@ def hoist_nested(program: Program, active: Collection[str]) -> Program:
 
 
 class _Hoist:
-    def __init__(self, program: Program, active: set[str]) -> None:
+    def __init__(self, program: Program, active: set[str], kept: Collection[str]) -> None:
         self.program = program
         self.active = active
+        self.wanted = kept
         self.taken = names_of(program)
         self.writes = Counter(written(program.statements))
         self.tensors: list[Tensor] = []
@@ -151,17 +155,24 @@ class _Hoist:
     def quotient(self, node: Apply, *, at_root: bool) -> Expression:
         a, b = node.arguments
         softmax = None if isinstance(a, Read) else match_softmax(self.program, node)
-        if softmax is not None:
+        if softmax is not None and self.may_stand_for(node, softmax):
             return self.reduction(softmax, at_root=at_root)
+        logit = None if isinstance(b, Read) else match_sigmoid(self.program, node)
+        if logit is not None and self.may_stand_for(node, logit):
+            return self.function(Apply("sigmoid", (logit,), node.span), at_root=at_root)
         if self.uses(b) == 0:
             return replace(node, arguments=(self.normal(a, at_root=False), b))
         above = self.hoisted(a) if self.uses(a) > 1 or self.is_expensive(a) else a
         return replace(node, arguments=(above, self.atom(b)))
 
+    def may_stand_for(self, node: Expression, form: Expression) -> bool:
+        """True where the other form bypasses no tensor that needs a cotangent of its own."""
+        return not any(name in self.wanted for name in find_bypassed(self.program, node, form))
+
     def function(self, node: Apply, *, at_root: bool) -> Expression:
         if node.primitive == "log" and not isinstance(node.arguments[0], Read):
             stable = match_log(self.program, node.arguments[0])
-            if isinstance(stable, Reduce):
+            if isinstance(stable, Reduce) and self.may_stand_for(node, stable):
                 return self.reduction(stable, at_root=at_root)
         once = len(node.arguments) == 1 and node.primitive != "gelu"
         power = node.primitive == "pow" and self.uses(node.arguments[-1]) == 0  # b*a^(b - 1)

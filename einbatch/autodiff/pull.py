@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from einbatch.autodiff.activity import differentiable_reads
-from einbatch.autodiff.contribution import Contribution, Factor, Flow, chain
+from einbatch.autodiff.activity import differentiable_reads, find_bypassed
+from einbatch.autodiff.contribution import Contribution, Flow
 from einbatch.autodiff.hoist import is_whole
 from einbatch.autodiff.outside import is_outside
 from einbatch.autodiff.partials import PARTIALS
@@ -92,6 +92,8 @@ class Pull:
                 yield from self.expression(alternative, flow.where(condition, False), output)
             case Apply(primitive="log", arguments=(argument,)) if self.textbook:
                 yield from self.logarithm(node, argument, flow)
+            case Apply(primitive="div") if self.textbook:
+                yield from self.quotient(node, flow, output)
             case Apply():
                 yield from self.apply(node, flow, output)
             case _:
@@ -108,21 +110,34 @@ class Pull:
             if partial is not None:
                 yield from self.expression(argument, flow.times(partial))
 
+    def quotient(
+        self, node: Apply, flow: Flow, output: Expression | None
+    ) -> Iterator[Contribution]:
+        """`exp(e)/sum[k](exp(e))` is a softmax, also where its parts have names."""
+        softmax = match_softmax(self.program, node)
+        if softmax is None or self.bypasses(node, softmax):
+            yield from self.apply(node, flow, output)
+        else:
+            yield from self.expression(softmax, flow, output)
+
     def logarithm(self, node: Apply, argument: Expression, flow: Flow) -> Iterator[Contribution]:
         """`log` of a softmax, a sigmoid or a sum of exponentials, as a whole."""
-        if any(read.tensor in self.kept for read in differentiable_reads(argument)):
-            yield from self.apply(node, flow, None)
-            return
         if isinstance(argument, Read):
             found = self.log_of_softmax(argument, flow)
             if found is not None:
                 yield from found
                 return
         stable = match_log(self.program, argument)
+        if stable is not None and self.bypasses(argument, stable):
+            stable = None
         if stable is None or (isinstance(stable, Reduce) and stable.reduction == "log_softmax"):
             yield from self.apply(node, flow, None)
         else:
             yield from self.expression(stable, flow)
+
+    def bypasses(self, expression: Expression, form: Expression) -> bool:
+        """True where another form goes past a tensor whose own cotangent is asked for."""
+        return any(name in self.kept for name in find_bypassed(self.program, expression, form))
 
     def log_of_softmax(self, read: Read, flow: Flow) -> Iterator[Contribution] | None:
         """`log(P[b,l])` of `P[b,k] = softmax[k](e)` gives e the flow times `[k = l] - P[b,k]`."""
@@ -130,7 +145,7 @@ class Pull:
         if statement is None:
             return None
         softmax = match_softmax(self.program, Read(read.tensor, statement.subscripts))
-        if softmax is None or len(softmax.indices) != 1:
+        if softmax is None or len(softmax.indices) != 1 or self.bypasses(read, softmax):
             return None
         (k,) = softmax.indices
         position = statement.subscripts.index(IndexValue(k))
@@ -148,7 +163,7 @@ class Pull:
         own = Read(read.tensor, subscripts)
         if place is chosen:
             (index,) = free_indices(place)
-            outer, incoming = _taken_apart(flow, index)
+            outer, incoming = flow.taken_apart(index)
             whole = incoming == ONE
             total = self.extent(index) if whole else Reduce("sum", (index,), incoming)
             rest = subtract(incoming, multiply(own, total))
@@ -198,7 +213,7 @@ def _softmax(
 ) -> Iterator[Contribution]:
     """P (g - Σ g P), where g is the cotangent that comes in."""
     value = node if output is None else output
-    incoming = _product(flow)
+    incoming = flow.product()
     total = Reduce("sum", node.indices, multiply(incoming, value))
     new = Flow((("*", value), ("*", subtract(incoming, total))), flow.negative)
     return pull.expression(node.body, new)
@@ -209,23 +224,10 @@ def _log_softmax(
 ) -> Iterator[Contribution]:
     """g - exp(L) Σ g, where g is the cotangent that comes in."""
     value = node if output is None else output
-    incoming = _product(flow)
+    incoming = flow.product()
     total = Reduce("sum", node.indices, incoming)
     new = Flow((("*", subtract(incoming, multiply(call("exp", value), total))),), flow.negative)
     return pull.expression(node.body, new)
-
-
-def _product(flow: Flow) -> Expression:
-    """The factors of a flow as one expression."""
-    return chain(flow.factors)
-
-
-def _taken_apart(flow: Flow, index: str) -> tuple[tuple[Factor, ...], Expression]:
-    """The factors that an index does not touch, and the product of the others."""
-    touched = [index in free_indices(factor) for _, factor in flow.factors]
-    pairs = list(zip(flow.factors, touched, strict=True))
-    inner = tuple(factor for factor, touches in pairs if touches)
-    return tuple(f for f, touches in pairs if not touches), chain(inner) if inner else ONE
 
 
 def _prod(

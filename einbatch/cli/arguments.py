@@ -174,10 +174,8 @@ def constant(text: str) -> tuple[str, int | float]:
 
 
 def constants(pairs: Iterable[tuple[str, int | float]]) -> dict[str, int | float]:
-    """The constants that `--set` gives, by the NFKC forms of their names."""
-    from einbatch.syntax.spelling import key_of
-
-    return {key_of(name): value for name, value in pairs}
+    """The constants that `--set` gives; the last one of a name counts."""
+    return dict(pairs)
 
 
 def _count(least: int) -> Any:  # Any: what argparse calls a type

@@ -32,6 +32,12 @@ def merge_names(*mappings: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLik
     """All arrays under the NFKC forms of their names; E0615 where one is given twice."""
     found: dict[str, ArrayLike] = {}
     for mapping in mappings:
+        if mapping is not None and not isinstance(mapping, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
+            raise fail(
+                "E0624",
+                f"arrays are given by name, and this is a {type(mapping).__name__}",
+                help='give a dict, `{"x": …}`, or keywords, `x=…`',
+            )
         for name, value in (mapping or {}).items():
             key = key_of(name)
             if key in found:
@@ -42,6 +48,12 @@ def merge_names(*mappings: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLik
                 )
             found[key] = value
     return found
+
+
+def fold_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names in their NFKC forms, each once; one name may come alone."""
+    listed = (names,) if isinstance(names, str) else names
+    return tuple(dict.fromkeys(key_of(name) for name in listed))
 
 
 def check_names(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
+from operator import index
+from typing import cast
 
-from einbatch.diagnostics import Source
+from einbatch.diagnostics import Source, fail
 from einbatch.elaborate import elaborate
 from einbatch.ir import Program, reads, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
+from einbatch.syntax.spelling import key_of
 from einbatch.train.optimizers import inline_optimizer
 from einbatch.train.updates import STEP, Training, check_claims, declare_step, without_claims
 
@@ -47,7 +51,7 @@ def read_program(
     neither written nor declared are inputs.
     """
     tree = parse(source)
-    given = dict(constants or {})
+    given = {key_of(name): _number(name, value) for name, value in (constants or {}).items()}
     program = elaborate(declare_step(tree), set=given, implicit_inputs=implicit_inputs)
     check_claims(program)
     if implicit_inputs:
@@ -57,6 +61,25 @@ def read_program(
     if program.train is not None:
         training.check()
     return Front(source, tree, tuple(given.items()), program, _forward(program), training)
+
+
+def _number(name: str, value: object) -> int | float:
+    """A constant as a plain number: whole where it is an integer of any kind; E0623 if none."""
+    try:
+        return index(cast(int, value))
+    except TypeError:
+        pass
+    try:
+        number = float("" if isinstance(value, str) else cast(float, value))
+        if isfinite(number):
+            return number
+    except (TypeError, ValueError):
+        pass
+    raise fail(
+        "E0623",
+        f"the constant `{name}` is set to {value!r}, which is no finite number",
+        help=f"set it to a number: `{name}=512`",
+    )
 
 
 def _training(

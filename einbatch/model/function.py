@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from einbatch.diagnostics import Source, fail
 from einbatch.ir import statements_of
-from einbatch.model.arrays import Array, check_names, merge_names
+from einbatch.model.arrays import Array, check_names, fold_names, merge_names
 from einbatch.model.binding import bind
 from einbatch.model.execution import Execution, resolve_dtype
 from einbatch.model.front import read_program
@@ -42,8 +42,7 @@ class Function:
                 help='write one: `einbatch.function("y[i] = 2*x[i]")`',
             )
         self.is_single = outputs is None or isinstance(outputs, str)
-        chosen = [outputs] if isinstance(outputs, str) else outputs or [targets[-1]]
-        self.outputs = tuple(merge_names(dict.fromkeys(chosen, 0)))
+        self.outputs = fold_names(outputs or targets[-1])
         check_names(self.outputs, targets, "tensor")
         self.execution = Execution(backend, resolve_dtype(dtype, self.program))
         self._part = restrict(self.program, self.outputs)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from numpy.typing import ArrayLike
 
@@ -16,7 +15,7 @@ from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, check_names, merge_names
+from einbatch.model.arrays import Array, check_names, fold_names, merge_names
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
@@ -27,7 +26,7 @@ from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_val
 from einbatch.plan import allowance
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
-from einbatch.train.recipes import SETTINGS
+from einbatch.train.recipes import SETTINGS, read_setting
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
@@ -83,7 +82,7 @@ class Model:
 
     def derive(self, wrt: Collection[str] = (), *, raw: bool = False) -> Derived:
         """The derived program, with cotangents of the inputs `wrt`; `raw` before simplification."""
-        return Derived(self._differentiated(tuple(merge_names(dict.fromkeys(wrt, 0))), raw))
+        return Derived(self._differentiated(fold_names(wrt), raw))
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -124,7 +123,7 @@ class Model:
         """Every named tensor and report, or only `outputs`, with the inputs that these need."""
         program = self.front.forward
         names = [tensor.name for tensor in program.tensors]
-        chosen = tuple(names if outputs is None else merge_names(dict.fromkeys(outputs, 0)))
+        chosen = tuple(names) if outputs is None else fold_names(outputs)
         check_names(chosen, names, "tensor")
         return self._values(program, chosen, self._params(params), self._inputs(data, inputs))
 
@@ -137,7 +136,7 @@ class Model:
         **inputs: ArrayLike,
     ) -> dict[str, Array]:
         """Every `T.grad` that the derived program computes, by the batch convention."""
-        derived = self._differentiated(tuple(wrt), False)
+        derived = self._differentiated(fold_names(wrt), False)
         suffix = self.program.cotangent
         targets = {s.target: None for s in statements_of(derived.statements)}
         names = tuple(name for name in targets if name.endswith(suffix))
@@ -156,7 +155,7 @@ class Model:
         `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
         the mean, by the batch convention; a param's is the derivative.
         """
-        asked = tuple(merge_names(dict.fromkeys(wrt, 0)))
+        asked = fold_names(wrt)
         derived = self._differentiated(asked, False)
         assert self.program.objective is not None
         objective, suffix = self.program.objective.tensor, self.program.cotangent
@@ -234,7 +233,7 @@ class Model:
         arrays = {name: value for name, value in folded.items() if name not in settings}
         given = self._inputs(data, arrays)
         overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
-        numbers = {name: float(cast(float, value)) for name, value in settings.items()}
+        numbers = {name: read_setting(name, value) for name, value in settings.items()}
         updating = self._updating_with(optimizer, numbers)
         return fit(updating, given, params, state, overrides, self.load_input, progress)
 

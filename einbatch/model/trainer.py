@@ -97,8 +97,15 @@ class Trainer:
     @property
     def params(self) -> dict[str, Array]:
         """The params as they are now, as arrays of the caller's own."""
+        if not self._kept and self._given is not None:
+            return self._converted(self._given)
         self._start({})
         return {name: self._kept[name].copy() for name in self._updating.params}
+
+    def _converted(self, given: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        program, dtype = self._updating.source, self._updating.execution.dtype
+        tensors = [tensor for tensor in program.of_kind("param") if tensor.name in given]
+        return {t.name: convert(t, given[t.name], dtype).copy() for t in tensors}
 
     @property
     def state(self) -> dict[str, Array | int]:

@@ -47,6 +47,7 @@ __all__ = [
     "declare_fresh",
     "find_definition",
     "match_log",
+    "match_sigmoid",
     "match_softmax",
     "resolve",
 ]
@@ -103,10 +104,8 @@ def match_sigmoid(
     match resolve(program, expression, fresh):
         case Apply(primitive="sigmoid", arguments=(argument,)):
             return argument
-        case Apply(primitive="div", arguments=(Number(value=1), Apply("add", (a, b)))):
-            exponents = [match_exp(program, x, fresh) for x in (a, b) if x != Number(1)]
-            if len(exponents) == 1 and exponents[0] is not None:
-                return _negative(exponents[0])
+        case Apply(primitive="div", arguments=(Number(value=1), below)):
+            return _negated(match_one_plus_exp(program, below, fresh))
         case Apply(primitive="add", arguments=(Number(value=1), Apply("neg", (rest,)))):
             return _negated(match_sigmoid(program, rest, fresh))
         case Apply(primitive="add", arguments=(Apply("neg", (rest,)), Number(value=1))):
@@ -114,6 +113,19 @@ def match_sigmoid(
         case _:
             pass
     return None
+
+
+def match_one_plus_exp(
+    program: Program, expression: Expression, fresh: Fresh | None = None
+) -> Expression | None:
+    """`e` where the expression is `1 + exp(e)`."""
+    match resolve(program, expression, fresh):
+        case Apply(primitive="add", arguments=(Number(value=1), other)):
+            return match_exp(program, other, fresh)
+        case Apply(primitive="add", arguments=(other, Number(value=1))):
+            return match_exp(program, other, fresh)
+        case _:
+            return None
 
 
 def match_log(
@@ -137,6 +149,9 @@ def _match_log(program: Program, argument: Expression, fresh: Fresh | None) -> E
     logit = match_sigmoid(program, argument, fresh)
     if logit is not None:
         return _negative(Apply("softplus", (_negative(logit),), argument.span))
+    exponent = match_one_plus_exp(program, argument, fresh)
+    if exponent is not None:
+        return Apply("softplus", (exponent,), argument.span)
     match resolve(program, argument, fresh):
         case Apply(primitive="exp", arguments=(exponent,)):
             return exponent

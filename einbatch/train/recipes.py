@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import cast
 
 from einbatch.diagnostics import NOWHERE, Span, fail
 from einbatch.syntax import nodes as n
@@ -104,6 +105,16 @@ def resolve_settings(
                 help=f"give it: `{name}({key}=0.1)`",
             )
     return values
+
+
+def read_setting(name: str, value: object) -> float:
+    """A setting that somebody gives from outside the text; E0412 where it is no number."""
+    try:
+        return float(cast(float, value))
+    except (TypeError, ValueError):
+        raise fail(
+            "E0412", f"`{name}` is {value!r}, which is no setting", help="settings are numbers"
+        ) from None
 
 
 def number(value: float) -> n.Expression:

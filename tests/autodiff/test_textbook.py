@@ -82,3 +82,46 @@ def test_logarithms_are_differentiated_as_a_whole():
         "for b: z.grad[b] -= loss.grad[b]*t[b]*sigmoid(-z[b])",
     ]
     holds(text)
+
+
+SCORES = """
+    batch b
+    index k < 3
+    input z[b,k]
+    input y[b] in k
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            "E[b,k] = exp(z[b,k])\nfor b,k: Z[b] += E[b,k]\nP[b,k] = E[b,k]/Z[b]\n"
+            "loss[b] = sum[k](P[b,k]^2)",
+            "for b,k: z.grad[b,k] += P[b,k]*(P.grad[b,k] - sum[k](P.grad[b,k]*P[b,k]))",
+        ),
+        (
+            "E[b,k] = exp(z[b,k])\nfor b,k: Z[b] += E[b,k]\nP[b,k] = E[b,k]/Z[b]\n"
+            "loss[b] = -log(P[b,y[b]])",
+            "for b,k: z.grad[b,k] += loss.grad[b]*(P[b,k] - [k = y[b]])",
+        ),
+        (
+            "p[b,k] = 1/(1 + exp(-z[b,k]))\nloss[b] = sum[k](p[b,k]^2)",
+            "for b,k: z.grad[b,k] += p.grad[b,k]*p[b,k]*(1 - p[b,k])",
+        ),
+        (
+            "p[b,k] = 1/(1 + exp(-z[b,k]))\nfor b,k: loss[b] -= log(p[b,k])",
+            "for b,k: z.grad[b,k] -= loss.grad[b]*sigmoid(-z[b,k])",
+        ),
+        (
+            "for b,k: loss[b] += log(1 + exp(z[b,k]))",
+            "for b,k: z.grad[b,k] += loss.grad[b]*sigmoid(z[b,k])",
+        ),
+    ],
+)
+def test_forms_written_by_hand(model: str, expected: str):
+    text = (
+        SCORES + "\n".join(f"    {line}" for line in model.splitlines()) + "\n    minimize loss\n"
+    )
+    assert backward(text, "z")[-1] == expected
+    holds(text)

@@ -1,6 +1,7 @@
 """Cotangents that update statements read: each is made, and made only then."""
 
 import numpy as np
+import pytest
 
 from einbatch.autodiff import differentiate
 from einbatch.ir import verify
@@ -101,3 +102,36 @@ def test_states_reports_and_the_objective_stay():
     assert (values["m"], values["w"], values["size"]) == (12, -11, 3)
     assert whole.objective is not None
     assert [report.target for report in whole.reports] == ["size"]
+
+
+HANDS = {
+    "E": (
+        "E[b,k] = exp(z[b,k])",
+        "for b,k: Z[b] += E[b,k]\nP[b,k] = E[b,k]/Z[b]",
+        "-log(P[b,y[b]])",
+    ),
+    "E alone": ("E[b,k] = exp(z[b,k])", "Z[b] = sum[k](E[b,k])", "log(Z[b]) - z[b,y[b]]"),
+    "E below": ("E[b,k] = exp(z[b,k])", "P[b,k] = exp(z[b,k])/sum[k](E[b,k])", "-log(P[b,y[b]])"),
+    "P": ("E[b,k] = softmax[k](z[b,k])", "P[b,k] = E[b,k]", "-log(P[b,y[b]])"),
+    "p": ("E[b,k] = sigmoid(z[b,k])", "q[b,k] = 1 - E[b,k]", "-log(q[b,y[b]])"),
+    "e": ("E[b,k] = exp(-z[b,k])", "p[b,k] = 1/(1 + E[b,k])", "-log(p[b,y[b]])"),
+    "f": ("E[b,k] = exp(z[b,k])", "f[b,k] = 1 + E[b,k]", "log(f[b,y[b]])"),
+}
+
+
+@pytest.mark.parametrize("case", HANDS)
+def test_a_cotangent_is_whole_wherever_it_is_fused_away_otherwise(case: str):
+    """`E.grad` by an update that reads it is the derivative to an input added to E."""
+    first, second, loss = HANDS[case]
+    head = "batch b\nindex k < 3\ninput z[b,k]\ninput y[b] in k\ninput nudge[b,k]\n"
+    rest = f"{second}\nloss[b] = {loss}\nminimize loss\n"
+    given = {
+        "z": np.array([[0.3, -1, 2], [1, 0.5, -0.2]]),
+        "y": np.array([2, 0]),
+        "nudge": np.zeros((2, 3)),
+    }
+    expected = derivative(program(f"{head}{first} + nudge[b,k]\n{rest}"), given, "nudge")
+    whole = differentiate(
+        program(f"{head}{first}\n{rest}for b,k: seen += E.grad[b,k]\n"), keep=True
+    )
+    np.testing.assert_allclose(run(whole, given, updates=True)["E.grad"], expected, atol=1e-14)
