@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from einbatch.data import load_params, save
     from einbatch.diagnostics import EinbatchError
+    from einbatch.model.draws import Moment
     from einbatch.model.function import Function, function
     from einbatch.model.interpreter import Model
     from einbatch.model.load import load, parse
@@ -24,6 +25,7 @@ __all__ = [
     "EinbatchError",
     "Function",
     "Model",
+    "Moment",
     "function",
     "load",
     "load_params",
@@ -33,6 +35,7 @@ __all__ = [
 
 _HOMES = {
     "EinbatchError": "einbatch.diagnostics",
+    "Moment": "einbatch.model.draws",
     "Function": "einbatch.model.function",
     "Model": "einbatch.model.interpreter",
     "function": "einbatch.model.function",

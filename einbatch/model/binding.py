@@ -13,6 +13,7 @@ from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_members, convert, missing
+from einbatch.model.draws import EVALUATION, Moment, drawn
 from einbatch.model.initial import initial_array
 from einbatch.plan import check_tensors
 
@@ -36,11 +37,16 @@ class Bound:
 
 
 def bind(
-    program: Program, given: Mapping[str, ArrayLike], dtype: Dtype, load: Load | None = None
+    program: Program,
+    given: Mapping[str, ArrayLike],
+    dtype: Dtype,
+    load: Load | None = None,
+    moment: Moment = EVALUATION,
 ) -> Bound:
     """The arrays that a program needs, out of those given; what it does not need is left.
 
-    An input that is not given comes from its literal, or by `load` from its source.
+    An input that is not given comes from its literal, or by `load` from its source;
+    a draw that is not given is drawn, as `moment` says.
     Raises EinbatchError with everything that is missing or unfit.
     """
     errors: list[Diagnostic] = []
@@ -62,7 +68,7 @@ def bind(
         return convert(tensor, load(tensor), dtype)
 
     for tensor in program.tensors:
-        if tensor.kind == "value":
+        if tensor.kind == "value" or (tensor.kind == "draw" and tensor.name not in given):
             continue
         if tensor.kind == "input" and tensor.initial is not None and tensor.name not in given:
             literals.append(tensor)
@@ -74,6 +80,7 @@ def bind(
         raise EinbatchError(errors)
     extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
     refuse_large(program, extents, dtype)
+    arrays = {**drawn(program, extents, dtype, moment), **arrays}
     for tensor in literals:
         arrays[tensor.name] = initial_array(program, tensor, extents, 0, dtype)
     for tensor in program.of_kind("input"):

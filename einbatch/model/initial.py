@@ -32,12 +32,17 @@ from einbatch.model.arrays import Array
 
 
 def initial_array(
-    program: Program, tensor: Tensor, extents: Mapping[str, int], seed: int, dtype: Dtype
+    program: Program,
+    tensor: Tensor,
+    extents: Mapping[str, int],
+    seed: int,
+    dtype: Dtype,
+    step: int = 0,
 ) -> Array:
-    """The initial value of a param or state, or an input's literal.
+    """The initial value of a param or state, an input's literal, or a random draw.
 
-    Computed in double precision and cast. Draws depend on `seed` and the tensor's
-    name alone; fan-in and fan-out are those of the first statement of `program`
+    Computed in double precision and cast. Draws depend on `seed`, `step` and the
+    tensor's name alone; fan-in and fan-out are those of the first statement of `program`
     that reads the tensor.
     """
     constants = constant_values(program, extents)
@@ -45,7 +50,8 @@ def initial_array(
     kind = "int64" if tensor.integer else dtype
     match tensor.initial:
         case Draw():
-            values = _draw(program, tensor, tensor.initial, shape, constants, extents, seed)
+            numbers = generator(seed, tensor.name, step)
+            values = _draw(program, tensor, tensor.initial, shape, constants, extents, numbers)
         case Elements():
             values = np.array(
                 [as_float(v) for v in _flat(tensor.initial, constants, extents)]
@@ -83,9 +89,8 @@ def _draw(
     shape: tuple[int, ...],
     constants: Mapping[str, Value],
     extents: Mapping[str, int],
-    seed: int,
+    numbers: np.random.Generator,
 ) -> Array:
-    numbers = generator(seed, tensor.name)
     values = [as_float(evaluate_constant(e, constants, extents)) for e in draw.arguments]
     fan_in, fan_out = _fans(program, tensor, shape)
     match draw.distribution, values:
@@ -97,6 +102,10 @@ def _draw(
             if not low <= high:
                 raise _bad_draw(draw, f"{low:g} … {high:g} is empty")
             return low + (high - low) * numbers.random(shape)
+        case "bernoulli", (probability,):
+            if not 0 <= probability <= 1:
+                raise _bad_draw(draw, f"{probability:g} is no probability")
+            return (numbers.random(shape) < probability).astype(np.float64)
         case "glorot", _:
             # Glorot and Bengio, "Understanding the difficulty of training deep
             # feedforward neural networks", 2010, equation 16.
@@ -112,7 +121,7 @@ def _bad_draw(draw: Draw, reason: str) -> EinbatchError:
         "E0619",
         reason,
         (draw.span, "drawn from here"),
-        help="`normal(mean, standard deviation)`, `uniform(low, high)`",
+        help="`normal(mean, standard deviation)`, `uniform(low, high)`, `bernoulli(probability)`",
     )
 
 

@@ -17,6 +17,7 @@ from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_names, fold_names, merge_names
 from einbatch.model.binding import bind, refuse_large
+from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
@@ -118,14 +119,20 @@ class Model:
         data: Inputs | None = None,
         *,
         outputs: Collection[str] | None = None,
+        moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> dict[str, Array]:
-        """Every named tensor and report, or only `outputs`, with the inputs that these need."""
+        """Every named tensor and report, or only `outputs`, with the inputs that these need.
+
+        `moment` says what random draws are made, unless they are given as inputs, and
+        whether this counts as training (`eb.Moment(seed=1, training=True)`).
+        """
         program = self.front.forward
         names = [tensor.name for tensor in program.tensors]
         chosen = tuple(names) if outputs is None else fold_names(outputs)
         check_names(chosen, names, "tensor")
-        return self._values(program, chosen, self._params(params), self._inputs(data, inputs))
+        given = self._inputs(data, inputs)
+        return self._values(program, chosen, self._params(params), given, moment)
 
     def cotangents(
         self,
@@ -148,6 +155,7 @@ class Model:
         data: Inputs | None = None,
         *,
         wrt: Collection[str] = (),
+        moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> tuple[float, dict[str, Array]]:
         """The objective (the mean loss, or the scalar), and the cotangent of each param.
@@ -161,7 +169,8 @@ class Model:
         objective, suffix = self.program.objective.tensor, self.program.cotangent
         names = tuple(dict.fromkeys((*(tensor.name for tensor in self.params), *asked)))
         outputs = (objective, *(name + suffix for name in names))
-        values = self._values(derived, outputs, self._params(params), self._inputs(data, inputs))
+        given = self._inputs(data, inputs)
+        values = self._values(derived, outputs, self._params(params), given, moment)
         return mean_of(values[objective]), {name: values[name + suffix] for name in names}
 
     def step(
@@ -169,11 +178,14 @@ class Model:
         params: Inputs,
         state: State | None = None,
         data: Inputs | None = None,
+        *,
+        seed: int = 0,
         **inputs: ArrayLike,
     ) -> tuple[dict[str, Array], dict[str, Array | int]]:
         """One update, by the `train` line or the update statements: new params, new state.
 
-        `state` is None at the start, then what the last call gave.
+        `state` is None at the start, then what the last call gave. Random draws are
+        those of `seed` and of the number of the update.
         """
         given = self._inputs(data, inputs)
         updating = self._updating
@@ -182,7 +194,8 @@ class Model:
             updating, self._params(params), folded, given, 0, self.load_input
         )
         whole = {**given, **updating.counted(count + 1), **kept}
-        bound = bind(updating.program, whole, self.dtype, self.load_input)
+        moment = Moment(seed, count + 1, training=True)
+        bound = bind(updating.program, whole, self.dtype, self.load_input, moment)
         names = (*updating.params, *updating.states)
         values = self.execution.run(
             updating.program, bound.arrays, bound.extents, names, updates=True
@@ -259,10 +272,16 @@ class Model:
         return self._parts[key][1]
 
     def _values(
-        self, program: Program, names: tuple[str, ...], params: Inputs, inputs: Inputs
+        self,
+        program: Program,
+        names: tuple[str, ...],
+        params: Inputs,
+        inputs: Inputs,
+        moment: Moment = EVALUATION,
     ) -> dict[str, Array]:
         part = self._part(program, names)
-        bound = bind(part, {**inputs, **self._states(part), **params}, self.dtype, self.load_input)
+        given = {**inputs, **self._states(part), **params}
+        bound = bind(part, given, self.dtype, self.load_input, moment)
         computed = tuple(name for name in names if part.tensor(name).kind == "value")
         values = self.execution.run(part, bound.arrays, bound.extents, computed)
         return {
@@ -280,7 +299,8 @@ class Model:
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)
         names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.inputs], "input", names)
+        known = (*self.inputs, *self.program.of_kind("draw"))
+        check_names(given, [tensor.name for tensor in known], "input", names)
         return given
 
     def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:

@@ -22,6 +22,7 @@ from einbatch.model.arrays import (
     missing,
 )
 from einbatch.model.binding import Bound, Load, bind, refuse_large
+from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
 from einbatch.model.restrict import restrict
@@ -82,6 +83,7 @@ class Trainer:
         self._count = 0
         self._advances: dict[Shapes, Advance] = {}
         self._extents: dict[Shapes, dict[str, int]] = {}
+        self._draws = updating.program.of_kind("draw")
         inputs = updating.program.of_kind("input")
         self._inputs = tuple(t for t in inputs if t.name != updating.counter)
         declared = updating.source.of_kind("input")
@@ -149,7 +151,8 @@ class Trainer:
         updating = self._updating
         self._start(given)
         fixed = {**given, **updating.counted(1), **self._kept}
-        return bind(updating.program, fixed, updating.execution.dtype, self._load)
+        moment = Moment(self._seed, self._count + 1, training=True)
+        return bind(updating.program, fixed, updating.execution.dtype, self._load, moment)
 
     def advance(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """One update on arrays that `bind` has checked: the objective, then the reports."""
@@ -173,20 +176,29 @@ class Trainer:
             run = emitted.runner.bind(kept)
 
             def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-                given = {**arrays, **updating.counted(self._count + 1)}
+                given = {**arrays, **self._given_by_step(extents)}
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
         outputs = (*updating.outputs, *kept)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-            given = {**arrays, **kept, **updating.counted(self._count + 1)}
+            given = {**arrays, **kept, **self._given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
             for name, own in kept.items():
                 np.copyto(own, values[name])
             return updating.values(tuple(values[name] for name in updating.outputs))
 
         return walked
+
+    def _given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
+        """The number of the update, its random draws, and `training`, where they are read."""
+        updating, step = self._updating, self._count + 1
+        if not self._draws:
+            return updating.counted(step)
+        moment = Moment(self._seed, step, training=True)
+        draws = drawn(updating.program, extents, updating.execution.dtype, moment)
+        return {**updating.counted(step), **draws}
 
     def _start(self, given: Mapping[str, ArrayLike]) -> None:
         """Makes params and state, once what fixes their extents is there."""
