@@ -192,11 +192,23 @@ def _matrices(low: Lowering, term: Term, batch: Names, rows: Names, columns: Nam
     view = _matrix_view(low, term, batch, rows, columns)
     if view is not None:
         return view
-    axes = (*batch, *rows, *columns)
+    axes = (*batch, *_with_longest_runs(low, term, rows, columns))
     copy = low.graph.add(Value("copy", (low.align(term, axes),), (), low.shape(axes), "float"))
     view = _matrix_view(low, Term(copy, axes), batch, rows, columns)
     assert view is not None
     return view
+
+
+def _with_longest_runs(low: Lowering, term: Term, rows: Names, columns: Names) -> Names:
+    """The axes of a matrix or of its transpose: those that are copied in longer runs."""
+    strides = dict(zip(term.axes, low.graph.layout(term.value).strides, strict=True))
+
+    def run(names: Names) -> tuple[int, int]:
+        wide = [name for name in names if low.extents[name] > 1]
+        return (abs(strides[wide[-1]]), -low.extents[wide[-1]]) if wide else (0, 0)
+
+    straight, turned = (*rows, *columns), (*columns, *rows)
+    return turned if run(turned) < run(straight) else straight
 
 
 def _is_blas(shape: Shape, strides: Shape) -> bool:

@@ -14,7 +14,7 @@ from einbatch.plan.operations import IDENTITY
 from einbatch.plan.reads import LARGEST
 from einbatch.plan.rounds import filled
 from einbatch.plan.sliding import moving, reads_itself
-from einbatch.plan.subscripts import Affine, find_affine, is_inside, range_of, view_of
+from einbatch.plan.subscripts import Affine, find_affine, is_inside, is_outside, range_of, view_of
 
 LowerStatement = Callable[[Lowering, Statement], None]
 
@@ -24,6 +24,9 @@ def write_in_part(low: Lowering, statement: Statement, before: int, lower: Lower
     forms = [find_affine(low, subscript) for subscript in statement.subscripts]
     known = [form for form in forms if form is not None]
     shape = low.graph[before].shape
+    if any(is_outside(low, form, n) for form, n in zip(forms, shape, strict=True)):
+        low.current[statement.target] = before
+        return True
     outside = [f for f, n in zip(known, shape, strict=False) if not is_inside(low, f, n)]
     if len(known) < len(forms):
         return False
@@ -55,7 +58,7 @@ def _write_padded(
         wide = filled(low, IDENTITY[statement.operator], padded, kind)
     low.current[name] = wide
     shifted = tuple(
-        add(subscript, Number(start))
+        add(subscript, Number(start)) if start else subscript
         for subscript, start in zip(statement.subscripts, front, strict=True)
     )
     lower(low, replace(statement, subscripts=shifted, partial=False))

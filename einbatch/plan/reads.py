@@ -17,6 +17,7 @@ from einbatch.plan.subscripts import (
     find_affine,
     find_view,
     is_inside,
+    is_outside,
     range_of,
     view_of,
 )
@@ -37,6 +38,9 @@ def lower_read(low: Lowering, read: Read, lower_integer: Lower, lower_number: Lo
     if view is not None:
         return _viewed(low, value, view)
     if read.otherwise is not None:
+        forms = [find_affine(low, subscript) for subscript in read.subscripts]
+        if any(is_outside(low, form, n) for form, n in zip(forms, shape, strict=True)):
+            return lower_number(low, read.otherwise)
         guarded = find_picked(low, read, value, lower_number) or find_padded(
             low, read, value, lower_integer, lower_number
         )

@@ -30,7 +30,7 @@ def find_sliding(
     gone = set(bound)
     groups: list[tuple[str, ...]] = []
     for expression in expressions:
-        for read in _own_reads(expression):
+        for read in own_reads(expression):
             for subscript in read.subscripts:
                 form = find_affine(low, subscript)
                 names = () if form is None else moving(low, form)
@@ -54,7 +54,7 @@ def all_but_longest(low: Lowering, groups: Sequence[Sequence[str]]) -> tuple[str
     return tuple(looped)
 
 
-def _own_reads(expression: Expression) -> Iterator[Read]:
+def own_reads(expression: Expression) -> Iterator[Read]:
     """The reads outside inner reductions, which have loops of their own."""
     match expression:
         case Reduce():
@@ -62,10 +62,10 @@ def _own_reads(expression: Expression) -> Iterator[Read]:
         case Read():
             yield expression
             if expression.otherwise is not None:
-                yield from _own_reads(expression.otherwise)
+                yield from own_reads(expression.otherwise)
         case _:
             for child in children(expression):
-                yield from _own_reads(child)
+                yield from own_reads(child)
 
 
 def find_left_loops(low: Lowering, statement: Statement) -> tuple[str, ...]:

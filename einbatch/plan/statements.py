@@ -13,6 +13,7 @@ from einbatch.plan.operations import ACCUMULATE, IDENTITY
 from einbatch.plan.partial import add_apart, write_in_part
 from einbatch.plan.reads import check_inside, clamped, flat_position, whole_axes
 from einbatch.plan.rounds import enter, filled, leave, memory_of, repeat
+from einbatch.plan.blocks import find_left_block
 from einbatch.plan.sliding import find_left_loops, reads_itself
 from einbatch.plan.subscripts import find_affine, find_view
 from einbatch.plan.sums import lower_sum, products_of
@@ -74,7 +75,7 @@ def lower_statement(low: Lowering, statement: Statement) -> None:
 
 
 def _rank(low: Lowering, statement: Statement) -> dict[str, int]:
-    """The order of axes: the rounds of scans, the left side's indices, then the others, then those reduced over."""
+    """The order of axes: scans', the left side's, the others, then those reduced over."""
     names = [*low.scanned, *free_indices(*statement.subscripts), *statement.indices]
     for node in walk(statement.value):
         if isinstance(node, Reduce):
@@ -136,6 +137,9 @@ def _partial(low: Lowering, statement: Statement) -> int:
     """The new value of a tensor that is written in part, or at repeated subscripts."""
     looped = find_left_loops(low, statement)
     if looped and not reads_itself(statement):
+        block = find_left_block(low, statement, _bound(statement), looped)
+        if block is not None:
+            return _in_blocks(low, statement, block, looped)
         return _repeated(low, statement, looped)
     if looped and statement.target in low.carried:
         forms = [find_affine(low, subscript) for subscript in statement.subscripts]
@@ -145,6 +149,33 @@ def _partial(low: Lowering, statement: Statement) -> int:
     new = _as_stored(low, statement, _reduced(low, statement))
     base = _base(low, statement)
     return _put(low, statement, base, new)
+
+
+def _in_blocks(low: Lowering, statement: Statement, block: str, looped: tuple[str, ...]) -> int:
+    """The statement once for each value of one index, its sum first, then put where it belongs.
+
+    A contraction of its own for each point of `looped` would be a narrow one.
+    """
+    name = statement.target
+    carried = set(low.carried)
+    _carry(low, name, statement)
+    inner = replace(statement, indices=tuple(i for i in statement.indices if i != block))
+
+    def body(version: int) -> int:
+        low.current[name] = version
+        new = _as_stored(low, inner, _reduced(low, inner))
+
+        def put(inside: int) -> int:
+            part = new
+            for index in looped:
+                part = low.at_round(part, index)
+            return _put(low, inner, inside, part)
+
+        return repeat(low, looped, version, put)
+
+    value = repeat(low, (block,), low.current[name], body)
+    low.carried = carried
+    return value
 
 
 def _repeated(low: Lowering, statement: Statement, looped: tuple[str, ...]) -> int:

@@ -80,6 +80,14 @@ def is_inside(low: Lowering, form: Affine, extent: int) -> bool:
     return least >= 0 and greatest < extent
 
 
+def is_outside(low: Lowering, form: Affine | None, extent: int) -> bool:
+    """True where no value of the subscript is one of 0 … extent - 1."""
+    if form is None:
+        return False
+    least, greatest = range_of(low, form)
+    return greatest < 0 or least >= extent
+
+
 def find_view(
     low: Lowering,
     subscripts: Sequence[Expression],

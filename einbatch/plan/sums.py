@@ -11,6 +11,7 @@ from einbatch.ir.constants import Value as Exact
 from einbatch.ir.constants import as_float
 from einbatch.ir.program import Apply, Expression, Reduce
 from einbatch.ir.traverse import free_indices, reads
+from einbatch.plan.blocks import find_block
 from einbatch.plan.contract import contract, multiply_all
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
@@ -127,7 +128,15 @@ def _lower_product(low: Lowering, product: Product, lower: Lower) -> Term:
         return term
     looped = find_sliding(low, expressions, product.bound) if product.bound else ()
     if looped:
-        return _in_loops(low, product, looped, lower)
+        block = find_block(low, expressions, product.bound)
+        if block is not None:
+            return _in_loops(low, product, (block,), _contracted, lower)
+        return _in_loops(low, product, looped, _lower_product, lower)
+    return _contracted(low, product, lower)
+
+
+def _contracted(low: Lowering, product: Product, lower: Lower) -> Term:
+    """The product as one contraction."""
     coefficient = product.coefficient
     factors: list[Term] = []
     for expression in product.factors:
@@ -162,12 +171,19 @@ def _rounds_at_once(low: Lowering, expressions: Sequence[Expression]) -> tuple[s
     return names if known else ()
 
 
-def _in_loops(low: Lowering, product: Product, looped: tuple[str, ...], lower: Lower) -> Term:
+def _in_loops(
+    low: Lowering,
+    product: Product,
+    looped: tuple[str, ...],
+    lower_part: Callable[[Lowering, Product, Lower], Term],
+    lower: Lower,
+) -> Term:
+    """The product, one part of its sum or of its result a round."""
     names = low.free(free_indices(*product.factors, *product.divisors))
     axes = low.ordered(name for name in names if name not in product.bound)
     bound = tuple(name for name in product.bound if name not in looped)
     inner = replace(product, bound=bound)
-    return reduce_in_loops(low, looped, axes, "+=", lambda: _lower_product(low, inner, lower))
+    return reduce_in_loops(low, looped, axes, "+=", lambda: lower_part(low, inner, lower))
 
 
 def _divide_inside(

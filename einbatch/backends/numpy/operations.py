@@ -37,7 +37,8 @@ def call(operation: str, arguments: list[str], out: str) -> str:
 
 def _pointwise(writer: Writer, number: int) -> Lines:
     arguments = _names(writer, number)
-    return [call(writer.plan.values[number].operation, arguments, writer.define(number))]
+    out, lines = writer.define_output(number)
+    return [*lines, call(writer.plan.values[number].operation, arguments, out)]
 
 
 def _where(writer: Writer, number: int) -> Lines:
@@ -95,8 +96,15 @@ def _matmul(writer: Writer, number: int) -> Lines:
     shape, strides = writer.plan.values[number].attributes
     assert isinstance(shape, tuple)
     assert isinstance(strides, tuple)
-    writer.define(number)
-    out, lines = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
+    if number in writer.moved:
+        update = writer.moved[number]
+        writer.alias(update, writer.plan.values[update].arguments[0])
+        _, offset, steps, guards = view_attributes(writer.plan.values[update], 2)
+        place = (update, cast(Shape, shape), cast(Shape, strides), offset, steps, guards)
+        out, lines = writer.view_of(*place)
+    else:
+        writer.define(number)
+        out, lines = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
     return [*lines, f"np.matmul({left}, {right}, {out})"]
 
 
@@ -133,8 +141,10 @@ def _check(writer: Writer, number: int) -> Lines:
 
 
 def _update(writer: Writer, number: int) -> Lines:
-    base, new = _names(writer, number)
     value = writer.plan.values[number]
+    if value.arguments[1] in writer.moved:
+        return []
+    base, new = _names(writer, number)
     operator, shape = value.attributes[:2]
     place = view_attributes(value, 2)
     assert isinstance(operator, str)

@@ -28,6 +28,7 @@ def view_expression(root: str, of: Shape, shape: Shape, strides: Shape, offset: 
         _permuted(root, of, shape, strides, offset)
         or _broadcast(root, of, shape, strides, offset)
         or _sliced(root, of, shape, strides, offset)
+        or _turned(root, of, shape, strides, offset)
         or _strided(root, shape, strides, offset)
     )
 
@@ -87,6 +88,15 @@ def _sliced(root: str, of: Shape, shape: Shape, strides: Shape, offset: int) -> 
     if not shape:
         items.append("...")  # an array without axes, not the number that is there now
     return f"{root}[{', '.join(items)}]"
+
+
+def _turned(root: str, of: Shape, shape: Shape, strides: Shape, offset: int) -> str | None:
+    """`root[…].transpose(…)`, where the slices are not in order."""
+    order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
+    straight = tuple(shape[axis] for axis in order)
+    text = _sliced(root, of, straight, tuple(strides[axis] for axis in order), offset)
+    places = tuple(order.index(axis) for axis in range(len(shape)))
+    return None if text is None else f"{text}.transpose({_inside(places)})"
 
 
 def _slice(start: int, step: int, count: int, extent: int) -> str:

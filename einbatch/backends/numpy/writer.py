@@ -7,7 +7,12 @@ from einbatch.backends.numpy.rounds import Frame, Moving
 from einbatch.backends.numpy.views import view_expression
 from einbatch.plan.describe import one_line
 from einbatch.plan.graph import Shape, Value, contiguous, view_attributes
+from einbatch.plan.operations import POINTWISE
 from einbatch.plan.plan import Operand, Plan
+
+
+UNSEEN = frozenset({"view", "constant", "range", "carry", "exit"})
+"""Operations that take no line of a step."""
 
 
 class Writer:
@@ -26,6 +31,8 @@ class Writer:
         self.setup: list[str] = []
         self.views: list[str] = []
         self.frames: list[Frame] = []
+        self.moved = find_moved(plan)
+        """Values that an update puts somewhere, with that update: computed there at once."""
         self._known: dict[int, str] = {}
         self._views: dict[Moving, str] = {}
 
@@ -74,6 +81,15 @@ class Writer:
                 f"{name} = arena[{start}:{stop}].view({self.dtype(value)}).reshape({shape})"
             )
         return name
+
+    def define_output(self, number: int) -> tuple[str, list[str]]:
+        """A variable for a value that an operation writes; lines to take it, if need be."""
+        if number not in self.moved:
+            return self.define(number), []
+        update = self.moved[number]
+        self.alias(update, self.plan.values[update].arguments[0])
+        value = self.plan.values[update]
+        return self.view_of(update, self.plan.values[number].shape, *view_attributes(value, 2))
 
     def constant(self, number: int, expression: str) -> None:
         """A variable for a value that an expression gives, once."""
@@ -141,6 +157,38 @@ class Writer:
         """The variable of a value's memory as one axis."""
         size = self.plan.values[number].size
         return self.view_of(number, (size,), contiguous((size,)), 0)[0]
+
+
+def find_moved(plan: Plan) -> dict[int, int]:
+    """The values that are computed only to be put into a part of carried memory next."""
+    uses = [0] * len(plan.values)
+    for value in plan.values:
+        for argument in value.arguments:
+            uses[plan.roots[argument]] += 1
+    for operand in (*plan.outputs, *plan.written):
+        uses[plan.roots[operand.value]] += 1
+    moved: dict[int, int] = {}
+    computed = -1
+    for number, value in enumerate(plan.values):
+        if value.operation in UNSEEN:
+            continue
+        if value.operation == "update" and value.attributes[0] == "=":
+            new = value.arguments[1]
+            inside = plan.roots[number] != number and not view_attributes(value, 2)[3]
+            if inside and new == computed and uses[new] == 1 and _may_move(plan, new, number):
+                moved[new] = number
+        computed = number
+    return moved
+
+
+def _may_move(plan: Plan, number: int, update: int) -> bool:
+    """True where an operation can write to the memory that an update would."""
+    value, into = plan.values[number], plan.values[update]
+    if value.shape != into.attributes[1] or plan.roots[number] != number:
+        return False
+    if value.operation == "matmul":
+        return view_attributes(into, 2)[0] == contiguous(value.shape)
+    return value.operation in POINTWISE and value.operation != "where"
 
 
 def shown(text: str) -> str:
