@@ -12,6 +12,7 @@ from einbatch.ir import (
     Expression,
     Number,
     Program,
+    Read,
     Value,
     evaluate_constant,
     reads,
@@ -32,18 +33,28 @@ def check_subscripts(program: Program) -> Iterator[Diagnostic]:
             extents = program.tensor(name).extents
             for subscript, extent in zip(subscripts, extents, strict=True):
                 if not is_integer(subscript, integers, constants):
-                    yield _not_an_integer(name, subscript)
+                    yield _not_an_integer(program, name, subscript)
                 elif isinstance(extent, Number):
                     yield from _outside(name, subscript, extent.value, program)
 
 
-def _not_an_integer(name: str, subscript: Expression) -> Diagnostic:
+def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagnostic:
+    given = program.find_tensor(subscript.tensor) if isinstance(subscript, Read) else None
+    if given is None or given.kind != "input":
+        return diagnostic(
+            "E0416",
+            f"a subscript of `{name}` is not an integer",
+            (subscript.span, "this may be any number"),
+            help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
+            "and sums, products and `mod` of those",
+        )
+    axes = f"[{','.join(given.axes)}]" if given.axes else ""
     return diagnostic(
         "E0416",
         f"a subscript of `{name}` is not an integer",
-        (subscript.span, "this may be any number"),
-        help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
-        "and sums, products and `mod` of those",
+        (subscript.span, f"`{given.name}` may be any number"),
+        (given.span, "declared here, without `in`"),
+        help=f"declare the index that its integers are in: `input {given.name}{axes} in k`",
     )
 
 
