@@ -10,6 +10,7 @@ from einbatch.diagnostics.diagnostic import (
 )
 from einbatch.diagnostics.explain import codes, explain
 from einbatch.diagnostics.span import NOWHERE, Source, Span
+from einbatch.diagnostics.stack import deep_stack
 
 __all__ = [
     "NOWHERE",
@@ -20,6 +21,7 @@ __all__ = [
     "Source",
     "Span",
     "codes",
+    "deep_stack",
     "diagnostic",
     "explain",
     "fail",

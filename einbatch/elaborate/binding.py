@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic
+from einbatch.diagnostics import Diagnostic, EinbatchError, Span, deep_stack, diagnostic
 from einbatch.elaborate.extents import not_an_extent, show
 from einbatch.ir import (
     Elements,
@@ -54,6 +54,24 @@ def check_fixed(program: Program) -> Iterator[Diagnostic]:
                 )
 
 
+def check_batch(program: Program) -> Iterator[Diagnostic]:
+    """Errors for params and states over the batch index: they outlast the minibatch."""
+    if program.batch is None:
+        return
+    batch = program.index(program.batch)
+    for tensor in (*program.of_kind("param"), *program.of_kind("state")):
+        for axis, extent in zip(tensor.axes, tensor.extents, strict=True):
+            if any(node == batch.extent for node in walk(extent)):
+                yield diagnostic(
+                    "E0308",
+                    f"the {tensor.kind} `{tensor.name}` has a batch axis, `{axis}`",
+                    (tensor.span, f"as large as the minibatch: |{axis}| is {show(extent)}"),
+                    (batch.span, "the batch index"),
+                    help=f"leave `{axis}` out: all examples share a {tensor.kind}",
+                )
+
+
+@deep_stack()
 def bind_extents(program: Program, shapes: Mapping[str, Shape]) -> dict[str, int]:
     """The value of every index' and every named extent, from the shapes of bound tensors.
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TypeVar, cast
+from numbers import Integral
+from typing import cast
 
-from einbatch.diagnostics import fail
+from einbatch.diagnostics import Span, fail
+from einbatch.elaborate.attempts import Attempts, each
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.samples import resolve_samples
-from einbatch.elaborate.scope import Scope
+from einbatch.elaborate.scope import WORDS, Scope
 from einbatch.ir import (
+    Apply,
     Draw,
     Elements,
     Expression,
     Let,
     Number,
-    Read,
     Reduce,
     Tensor,
     Train,
@@ -27,8 +29,6 @@ from einbatch.ir import (
 from einbatch.ir.program import Dtype
 from einbatch.syntax import nodes as tree
 
-T = TypeVar("T")
-Attempt = Callable[[Callable[[], T]], T | None]
 DISTRIBUTIONS: dict[str, int] = {"normal": 2, "uniform": 2, "glorot": 0, "he": 0}
 """The distributions that a param may start from, with their number of arguments."""
 TRAIN_OPTIONS = ("batch", "epochs", "holdout", "seed")
@@ -61,24 +61,24 @@ class Declared:
 def resolve_declarations(
     program: tree.Tree,
     scope: Scope,
-    resolver: Resolver,
     overrides: Mapping[str, int | float],
-    attempt: Callable[[Callable[[], object]], object],
+    attempts: Attempts,
 ) -> Declared:
-    """All declarations of a tree; errors go through `attempt`, which keeps them."""
-    work = _Declarations(scope, resolver, dict(overrides))
+    """All declarations of a tree; errors go to `attempts`."""
+    work = _Declarations(scope, attempts, dict(overrides))
     for statement in program.statements:
-        attempt(lambda statement=statement: work.declare(statement))
-    for tensor in resolve_samples(program, resolver, work.constant):
-        attempt(lambda tensor=tensor: work.tensors.append(tensor()))
-    attempt(work.check_overrides)
+        attempts.attempt(lambda statement=statement: work.declare(statement))
+    for tensor in resolve_samples(program, work.resolver, work.constant):
+        attempts.attempt(lambda tensor=tensor: work.tensors.append(tensor()))
+    attempts.attempt(work.check_overrides)
     return work.result()
 
 
 class _Declarations:
-    def __init__(self, scope: Scope, resolver: Resolver, overrides: dict[str, int | float]) -> None:
+    def __init__(self, scope: Scope, attempts: Attempts, overrides: dict[str, int | float]) -> None:
         self.scope = scope
-        self.resolver = resolver
+        self.resolver = Resolver(scope, self.not_constant)
+        self.attempt = attempts.attempt
         self.overrides = overrides
         self.lets: list[Let] = []
         self.batch: tree.Identifier | None = None
@@ -86,6 +86,22 @@ class _Declarations:
         self.tensors: list[Tensor] = []
         self.train: Train | None = None
         self.dtype: tree.Dtype | None = None
+
+    def not_constant(self, identifier: tree.Identifier, count: int | None) -> None:
+        """A tensor is read where a constant is needed, or a name means nothing."""
+        del count
+        symbol = self.scope.find(identifier.key)
+        if symbol is None:
+            raise self.scope.unknown(
+                identifier, meanings=("constant", "extent"), form="`let {} = 10`"
+            )
+        raise fail(
+            "E0304",
+            f"`{identifier.key}` is {WORDS[symbol.meaning]}, and a constant is needed",
+            (identifier.span, "a constant is made of numbers, constants and extents"),
+            (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
+            help="move what depends on data into a statement",
+        )
 
     def result(self) -> Declared:
         kinds = ("input", "param", "state", "draw")
@@ -107,8 +123,7 @@ class _Declarations:
                 self.declare_batch(index, extent)
             case tree.Indices(groups=groups):
                 for group in groups:
-                    extent = self.constant(group.extent)
-                    self.extents += [DeclaredExtent(name, extent) for name in group.names]
+                    self.attempt(lambda group=group: self.declare_group(group))
             case tree.Input():
                 self.tensors.append(self.input(statement))
             case tree.Param():
@@ -122,23 +137,20 @@ class _Declarations:
             case _:
                 pass
 
+    def declare_group(self, group: tree.IndexGroup) -> None:
+        extent = self.constant(group.extent)
+        fresh = (n for n in group.names if self.scope.symbols[n.key].identifier is n)
+        self.extents += [DeclaredExtent(name, extent) for name in fresh]
+
     def let(self, name: tree.Identifier, value: tree.Expression) -> Expression:
         if name.key in self.overrides:
-            return Number(self.overrides[name.key], value.span)
+            return _override(name, self.overrides[name.key], value.span)
         return self.constant(value)
 
     def check_overrides(self) -> None:
+        """Every constant that is to be set is declared."""
         known = [let.name for let in self.lets]
-        for name in self.overrides:
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                raise fail(
-                    "E0210",
-                    f"there is no constant `{name}` to set",
-                    help=f"did you mean `{near[0]}`?"
-                    if near
-                    else "constants are declared by `let`",
-                )
+        each(lambda name: _check_override(name, known), self.overrides)
 
     def declare_batch(self, index: tree.Identifier, extent: tree.Expression | None) -> None:
         if self.batch is not None:
@@ -156,15 +168,7 @@ class _Declarations:
     def declare_train(self, statement: tree.Train) -> None:
         if self.train is not None:
             raise self.once("train", statement, self.train.span)
-        for option in statement.options:
-            if option.name not in TRAIN_OPTIONS:
-                near = get_close_matches(option.name, TRAIN_OPTIONS, 1)
-                raise fail(
-                    "E0413",
-                    f"`train` has no option `{option.name}`",
-                    (option.span, "here"),
-                    help=f"did you mean `{near[0]}`?" if near else f"{', '.join(TRAIN_OPTIONS)}",
-                )
+        each(_check_option, statement.options)
         settings = self.options(statement.settings)
         options = self.options(statement.options)
         self.train = Train(statement.optimizer, settings, options, statement.span)
@@ -195,10 +199,7 @@ class _Declarations:
             )
         self.dtype = statement
 
-    def once(self, word: str, statement: tree.Statement, earlier: object) -> Exception:
-        from einbatch.diagnostics import Span
-
-        assert isinstance(earlier, Span)
+    def once(self, word: str, statement: tree.Statement, earlier: Span) -> Exception:
         return fail(
             "E0417",
             f"a program has one `{word}` line",
@@ -295,10 +296,10 @@ class _Declarations:
 
     def without_reads(self, value: Expression, axes: tuple[str, ...]) -> Expression:
         for node in walk(value):
-            if isinstance(node, (Read, Reduce)):
+            if isinstance(node, Reduce):
                 raise fail(
                     "E0304",
-                    "this is not a constant",
+                    f"`{node.reduction}` is no part of a constant",
                     (node.span, "a constant is made of numbers, constants and extents"),
                     help="move what depends on data into a statement",
                 )
@@ -311,6 +312,43 @@ class _Declarations:
                 help=f"`|{loose[0]}|` is its extent; an initial value may use its own axes",
             )
         return value
+
+
+def _override(name: tree.Identifier, value: int | float, span: Span) -> Expression:
+    """The number that a constant is set to from outside."""
+    number = int(value) if isinstance(value, Integral) else float(value)
+    if number != number:
+        raise fail(
+            "E0210",
+            f"the constant `{name.key}` is set to nan, which is no number",
+            (name.span, "declared here"),
+            help=f"set it to a number: `{name.key}=1`",
+        )
+    return Number(number, span) if number >= 0 else Apply("neg", (Number(-number, span),), span)
+
+
+def _check_override(name: str, known: list[str]) -> None:
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        listed = ", ".join(known)
+        raise fail(
+            "E0210",
+            f"there is no constant `{name}` to set",
+            help=f"did you mean `{near[0]}`?"
+            if near
+            else f"constants are declared by `let`: {listed or 'this program has none'}",
+        )
+
+
+def _check_option(option: tree.Option) -> None:
+    if option.name not in TRAIN_OPTIONS:
+        near = get_close_matches(option.name, TRAIN_OPTIONS, 1)
+        raise fail(
+            "E0413",
+            f"`train` has no option `{option.name}`",
+            (option.span, "here"),
+            help=f"did you mean `{near[0]}`?" if near else f"it has {', '.join(TRAIN_OPTIONS)}",
+        )
 
 
 _DRAW_HELP = {

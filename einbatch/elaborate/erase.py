@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import assert_never
 
-from einbatch.diagnostics import InternalError
+from einbatch.diagnostics import InternalError, deep_stack
 from einbatch.ir import (
     Apply,
     Constant,
@@ -35,12 +35,14 @@ _COMPARISONS: dict[str, tree.Comparison] = {
 }
 
 
+@deep_stack()
 def erase(program: Program) -> tree.Tree:
     """The tree that elaborates to the program: declarations, statements, objective, updates."""
     eraser = _Eraser(program)
     return tree.Tree(tuple(eraser.statements()))
 
 
+@deep_stack()
 def erase_statement(program: Program, statement: Statement) -> tree.For | tree.Assign:
     """The tree of one statement of a program."""
     return _Eraser(program).statement(statement)

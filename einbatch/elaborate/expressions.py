@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal, assert_never
 
 from einbatch.diagnostics import EinbatchError, Span, fail
+from einbatch.elaborate.attempts import Attempts, each
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope, Symbol, place
 from einbatch.ir import (
     FUNCTIONS,
@@ -35,7 +36,6 @@ COMPARISONS: dict[str, str] = {
     ">": "gt",
     ">=": "ge",
 }
-LONGEST_QUOTIENT = 200
 RankOf = Callable[[tree.Identifier, int | None], None]
 """Called for each read tensor with the number of subscripts; raises where that is wrong."""
 
@@ -67,6 +67,10 @@ class Resolver:
                 help="write `[…]` around it: 1 where it holds, else 0",
             )
         return result
+
+    def numbers(self, nodes: Iterable[tree.Expression]) -> tuple[Expression, ...]:
+        """Expressions that must be numbers; the errors of all of them together."""
+        return each(self.number, nodes)
 
     def condition(self, node: tree.Expression) -> Expression:
         """An expression that must be a condition; `training` is one where nothing declares it."""
@@ -118,16 +122,16 @@ class Resolver:
             case tree.Reduction(operator=operator, indices=indices, body=body):
                 return self.reduction(operator, indices, body, span)
             case tree.If(condition=condition, consequent=consequent, alternative=alternative):
-                arguments = (
-                    self.condition(condition),
-                    *map(self.number, (consequent, alternative)),
+                parts = (
+                    (self.condition, condition),
+                    (self.number, consequent),
+                    (self.number, alternative),
                 )
-                return Apply("select", arguments, span)
+                return Apply("select", each(lambda part: part[0](part[1]), parts), span)
             case tree.Compare(operator=operator, left=left, right=right):
-                pair = (self.number(left), self.number(right))
-                return Apply(COMPARISONS[operator], pair, span)
+                return Apply(COMPARISONS[operator], self.numbers((left, right)), span)
             case tree.Logic(operator=operator, operands=operands):
-                return Apply(operator, tuple(self.condition(item) for item in operands), span)
+                return Apply(operator, each(self.condition, operands), span)
             case tree.Not(operand=operand):
                 return Apply("not", (self.condition(operand),), span)
             case tree.Iverson(condition=condition):
@@ -158,7 +162,13 @@ class Resolver:
             case "index":
                 return IndexValue(key, span)
             case "report":
-                raise self.scope.unknown(identifier, "is a report, which nothing can read")
+                raise fail(
+                    "E0204",
+                    f"`{key}` is a report, which nothing can read",
+                    (span, "read here"),
+                    (symbol.identifier.span, "reported here"),
+                    help="give the value a name by a statement, then read and report that",
+                )
             case _:
                 self.check_read(identifier, 0)
                 return Read(key, (), None, span)
@@ -167,7 +177,9 @@ class Resolver:
         """A name that must be an index."""
         symbol = self.scope.find(identifier.key)
         if symbol is None:
-            raise self.scope.unknown(identifier, "is not an index")
+            raise self.scope.unknown(
+                identifier, "is not an index", ("index",), "`index {} < …`, or subscript with it"
+            )
         if symbol.meaning != "index":
             raise not_an_index(self.scope, identifier)
         return identifier.key
@@ -183,9 +195,17 @@ class Resolver:
                 (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
                 help="subscripts are for tensors",
             )
-        self.check_read(node.tensor, len(node.subscripts))
-        subscripts = tuple(self.subscript(item) for item in node.subscripts)
-        return Read(node.tensor.key, subscripts, None, node.span)
+        return Read(node.tensor.key, self.subscripts(node.tensor, node.subscripts), None, node.span)
+
+    def subscripts(
+        self, tensor: tree.Identifier, nodes: tuple[tree.Expression, ...]
+    ) -> tuple[Expression, ...]:
+        """The subscripts of a tensor, one for each of its axes."""
+        work = Attempts()
+        work.attempt(lambda: self.check_read(tensor, len(nodes)))
+        found = work.attempt(lambda: each(self.subscript, nodes))
+        work.stop_on_errors()
+        return found or ()
 
     def subscript(self, node: tree.Expression) -> Expression:
         """A subscript, which must be a number; that it is an integer is checked later.
@@ -195,8 +215,13 @@ class Resolver:
         match node:
             case tree.Call(function=("mod" | "clamp") as function, arguments=(argument,)):
                 return Apply(function, (self.number(argument),), node.span)
+            case tree.Name(identifier=identifier):
+                symbol = self.scope.find(identifier.key)
+                if symbol is not None and symbol.meaning in TENSORS and symbol.rank > 0:
+                    raise not_an_index(self.scope, identifier)
             case _:
-                return self.number(node)
+                pass
+        return self.number(node)
 
     def call(self, node: tree.Call) -> Expression:
         """A function of its arguments."""
@@ -212,8 +237,7 @@ class Resolver:
                 (node.span, "called here"),
                 help=_reduction_hint(node.function),
             )
-        arguments = tuple(self.number(item) for item in node.arguments)
-        return Apply(node.function, arguments, node.span)
+        return Apply(node.function, self.numbers(node.arguments), node.span)
 
     def reduction(
         self,
@@ -223,7 +247,11 @@ class Resolver:
         span: Span,
     ) -> Expression:
         """A reduction over indices, each of them once."""
-        names = tuple(self.index(index) for index in indices)
+        work = Attempts()
+        names = work.attempt(lambda: each(self.index, indices)) or ()
+        value = work.attempt(lambda: self.number(body))
+        if value is None or not names:
+            raise EinbatchError(work.errors)
         for position, index in enumerate(indices):
             if index.key in names[:position]:
                 raise _twice(index, indices[names.index(index.key)])
@@ -234,15 +262,16 @@ class Resolver:
                 (span, "more than one index has no single place"),
                 help=f"nest them, or reduce over one index: `{operator}[{names[0]}](…)`",
             )
-        return Reduce(operator, names, self.number(body), span)
+        return Reduce(operator, names, value, span)
 
     def arithmetic(self, node: tree.Sum | tree.Product | tree.Negate | tree.Power) -> Expression:
         """`+ - * / ^`: flat sums and products become primitives of many arguments."""
         match node:
             case tree.Sum(terms=terms):
+                values = self.numbers(term for _, term in terms)
                 parts = tuple(
-                    _negated(self.number(term), term.span) if sign == "-" else self.number(term)
-                    for sign, term in terms
+                    _negated(value, term.span) if sign == "-" else value
+                    for value, (sign, term) in zip(values, terms, strict=True)
                 )
                 return Apply("add", parts, node.span)
             case tree.Product(factors=factors):
@@ -250,23 +279,15 @@ class Resolver:
             case tree.Negate(operand=operand):
                 return Apply("neg", (self.number(operand),), node.span)
             case tree.Power(base=base, exponent=exponent):
-                return Apply("pow", (self.number(base), self.number(exponent)), node.span)
+                return Apply("pow", self.numbers((base, exponent)), node.span)
 
     def product(
         self, factors: tuple[tuple[Literal["*", "/"], tree.Expression], ...], span: Span
     ) -> Expression:
         """A product from left to right: `1/B*g*x` is `mul(div(1, B), g, x)`."""
-        quotients = sum(1 for sign, _ in factors if sign == "/")
-        if quotients > LONGEST_QUOTIENT:
-            raise fail(
-                "E0102",
-                f"{quotients} divisions in one product; {LONGEST_QUOTIENT} is the most",
-                (span, "a quotient of a quotient of …"),
-                help="divide by the product of the divisors, or name a part of it",
-            )
-        run: list[Expression] = [self.number(factors[0][1])]
-        for sign, factor in factors[1:]:
-            value = self.number(factor)
+        values = self.numbers(factor for _, factor in factors)
+        run: list[Expression] = [values[0]]
+        for value, (sign, _) in zip(values[1:], factors[1:], strict=True):
             if sign == "*":
                 run.append(value)
             else:

@@ -8,11 +8,13 @@ each class of variables has one value or, where only data can fix it, a name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
+from einbatch.elaborate.dependencies import in_order
 from einbatch.elaborate.polynomial import same_value
 from einbatch.ir import (
     Apply,
@@ -28,7 +30,13 @@ from einbatch.ir import (
 )
 
 Variable = tuple[str, ...]
-"""`("index", "i")`, `("extent", "B")` or `("axis", "W", "0")`."""
+"""`("index", "i")`, `("extent", "B")`, `("axis", "W", "0")` or `("constant", "J")`."""
+LONGEST = 1000
+"""The most parts that an extent or a constant may have once everything known is put in."""
+LONGEST_NUMBER = 24
+"""The longest number that is shown whole, in digits."""
+MOST_PLACES = 8
+"""The most places of a circle that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,9 @@ class Extents:
     values: dict[Variable, Fixed] = field(default_factory=dict[Variable, Fixed])
     meetings: list[Meeting] = field(default_factory=list[Meeting])
     names: dict[Variable, str] = field(default_factory=dict[Variable, str])
-    active: list[Variable] = field(default_factory=list[Variable])
+    settled: dict[Variable, Expression] = field(default_factory=dict[Variable, Expression])
+    failed: dict[Variable, EinbatchError] = field(default_factory=dict[Variable, EinbatchError])
+    errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
     def root(self, variable: Variable) -> Variable:
         """The variable that stands for a class."""
@@ -104,13 +114,70 @@ class Extents:
         for variable in named:
             self.names.setdefault(self.root(variable), variable[1])
 
+    def settle(self) -> None:
+        """Computes every constant and every extent, once all is joined; keeps what goes wrong."""
+        marks: list[Variable] = [("constant", name) for name in self.constants]
+        self._settle([*marks, *self.values])
+
+    def settle_now(self, variable: Variable, value: Expression, span: Span) -> None:
+        """Fixes a variable when all else is settled."""
+        self.fix(variable, value, span)
+        self._settle([self.root(variable)])
+
+    def _settle(self, marks: list[Variable]) -> None:
+        order, circles = in_order(marks, self._below)
+        for circle in circles:
+            self._fail(circle, _circular([self._span(mark) for mark in circle]))
+        for mark in order:
+            if mark in self.failed:
+                continue
+            try:
+                value = self.resolve(self._definition(mark))
+                is_constant = mark[0] == "constant"
+                self.settled[mark] = value if is_constant else _positive(value, self._span(mark))
+            except EinbatchError as error:
+                self._fail((mark,), error)
+
+    def _fail(self, marks: tuple[Variable, ...], error: EinbatchError) -> None:
+        self.failed.update(dict.fromkeys(marks, error))
+        self.errors += [item for item in error.diagnostics if item not in self.errors]
+
+    def _below(self, mark: Variable) -> Iterator[Variable]:
+        for node in walk(self._definition(mark)):
+            match node:
+                case Constant(name=name):
+                    yield ("constant", name)
+                case Extent(name=name) if not self._is_loose(root := self._root_of(name)):
+                    yield root
+                case _:
+                    pass
+
+    def _definition(self, mark: Variable) -> Expression:
+        return self.constants[mark[1]] if mark[0] == "constant" else self.values[mark].value
+
+    def _span(self, mark: Variable) -> Span:
+        return self._definition(mark).span
+
+    def _root_of(self, name: str) -> Variable:
+        kind = "extent" if ("extent", name) in self.parents else "index"
+        return self.root((kind, name))
+
+    def _is_loose(self, root: Variable) -> bool:
+        """True where only data fix an extent: that of the batch, and what has no value."""
+        is_batch = self.batch is not None and root == self.root(("index", self.batch))
+        return is_batch or root not in self.values
+
     def conflicts(self) -> list[Diagnostic]:
         """Every meeting of values that differ."""
         return [found for found in map(self._conflict, self.meetings) if found is not None]
 
     def _conflict(self, meeting: Meeting) -> Diagnostic | None:
-        first = self.resolve(meeting.first.value)
-        second = self.resolve(meeting.second.value)
+        try:
+            first = self.resolve(meeting.first.value)
+            second = self.resolve(meeting.second.value)
+        except EinbatchError as error:
+            self._fail((), error)
+            return None
         if same_value(first, second):
             return None
         a, b = show(first), show(second)
@@ -125,65 +192,57 @@ class Extents:
         )
 
     def of(self, variable: Variable) -> Expression:
-        """What a variable comes to: a number, or an expression of names that data fix."""
-        root = self.root(variable)
-        is_batch = self.batch is not None and root == self.root(("index", self.batch))
-        if is_batch or root not in self.values:
-            return Extent(self.names.get(root, variable[1]))
-        fixed = self.values[root]
-        if root in self.active:
-            raise fail(
-                "E0303",
-                "this extent is defined by itself",
-                (fixed.span, "it leads back here"),
-                help="fix one of the extents by a number",
-            )
-        self.active.append(root)
-        try:
-            return _positive(self.resolve(fixed.value), fixed.span)
-        finally:
-            self.active.pop()
+        """What a variable comes to: a number, or an expression of names that data fix.
 
-    def known(self, variable: Variable) -> Expression | None:
-        """The value that the program itself gives a variable, the batch index' included."""
-        fixed = self.values.get(self.root(variable))
-        return None if fixed is None else self.resolve(fixed.value)
+        1 where that went wrong: the error is in `errors`.
+        """
+        root = self.root(variable)
+        if self._is_loose(root):
+            return Extent(self.names.get(root, variable[1]))
+        return self.settled.get(root, Number(1))
 
     def resolve(self, expression: Expression) -> Expression:
         """An extent's expression with everything known put in, folded where it is a number."""
         replaced = self._replace(expression)
-        if any(isinstance(node, Extent) for node in walk(replaced)):
+        nodes = list(islice(walk(replaced), LONGEST + 1))
+        if len(nodes) > LONGEST:
+            raise fail(
+                "E0306",
+                f"this is made of more than {LONGEST} parts that only data fix",
+                (expression.span, "an extent or a constant"),
+                help="declare one of the extents in it by a number",
+            )
+        if any(isinstance(node, Extent) for node in nodes):
             return replaced
         return _number(evaluate_constant(replaced, {}, {}), expression.span)
 
     def _replace(self, expression: Expression) -> Expression:
         match expression:
             case Constant(name=name):
-                return self.constant(name, expression.span)
+                return self._settled(("constant", name))
             case Extent(name=name):
-                kind = "extent" if ("extent", name) in self.parents else "index"
-                return self.of((kind, name))
+                root = self._root_of(name)
+                return self.of(root) if self._is_loose(root) else self._settled(root)
             case _:
                 below = children(expression)
-                return (
-                    rebuild(expression, tuple(map(self._replace, below))) if below else expression
-                )
+                parts = tuple(self._replace(child) for child in below)
+                return rebuild(expression, parts) if below else expression
 
-    def constant(self, name: str, span: Span) -> Expression:
-        """The value of a `let`, with everything known put in."""
-        mark = ("constant", name)
-        if mark in self.active:
-            raise fail(
-                "E0303",
-                f"the constant `{name}` is defined by itself",
-                (span, "it leads back here"),
-                help="give one of the constants a number",
-            )
-        self.active.append(mark)
-        try:
-            return self.resolve(self.constants[name])
-        finally:
-            self.active.pop()
+    def _settled(self, mark: Variable) -> Expression:
+        if mark in self.failed:
+            raise self.failed[mark]
+        return self.settled[mark]
+
+
+def _circular(spans: list[Span]) -> EinbatchError:
+    places = [(span, "it leads on from here") for span in spans[1:]]
+    return fail(
+        "E0303",
+        "this is defined by itself",
+        (spans[0], "it leads back here"),
+        *places[: MOST_PLACES - 1],
+        help="fix one of them by a number",
+    )
 
 
 def _number(value: Value, span: Span) -> Expression:
@@ -208,15 +267,23 @@ def not_an_extent(shown: str, span: Span) -> EinbatchError:
         "E0301",
         f"an extent is a positive integer, and this is {shown}",
         (span, "an extent"),
-        help="use `floor(…)` where a division may leave a rest",
+        help=_extent_hint(shown),
     )
+
+
+def _extent_hint(shown: str) -> str:
+    if shown == "0" or shown.startswith("-"):
+        return "an index has at least one value: its extent is 1 or more"
+    if shown.endswith(".0") or "e" in shown:
+        return "write it as an integer: `1000` or `10^3`, not `1000.0` or `1e3`"
+    return "use `floor(…)` where a division may leave a rest"
 
 
 def show(expression: Expression) -> str:
     """A resolved extent as a person writes it."""
     match expression:
         case Number(value=value):
-            return str(value)
+            return _short(str(value))
         case Extent(name=name) | Constant(name=name):
             return name
         case Apply(primitive=primitive, arguments=arguments):
@@ -224,6 +291,10 @@ def show(expression: Expression) -> str:
             return _SHOWN.get(primitive, _as_call(primitive))(parts)
         case _:
             return "…"
+
+
+def _short(digits: str) -> str:
+    return digits if len(digits) <= LONGEST_NUMBER else f"{digits[:6]}… ({len(digits)} digits)"
 
 
 def _as_call(primitive: str) -> Callable[[list[str]], str]:

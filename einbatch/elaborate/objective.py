@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from einbatch.diagnostics import Diagnostic, diagnostic, fail
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope
 from einbatch.elaborate.statements import target_name
-from einbatch.ir import Objective, Step, statements_of
+from einbatch.ir import Objective, Program, Step, statements_of
 from einbatch.syntax import nodes as tree
 
 
@@ -37,7 +37,7 @@ def resolve_objective(program: tree.Tree, scope: Scope) -> Objective | None:
     name = target_name(lines[0].target)
     symbol = scope.find(name.key)
     if symbol is None:
-        raise scope.unknown(name)
+        raise scope.unknown(name, meanings=tuple(TENSORS), form="`{} = …`, before this line")
     if symbol.meaning not in TENSORS:
         raise fail(
             "E0411",
@@ -49,18 +49,38 @@ def resolve_objective(program: tree.Tree, scope: Scope) -> Objective | None:
     return Objective(lines[0].sense, name.key, lines[0].span)
 
 
-def check_cotangents(
-    reads: Mapping[str, tree.Identifier], program: tree.Tree, split: int, suffix: str
-) -> Iterator[Diagnostic]:
-    """Cotangents that nothing derives: read above `minimize`, without one, or of another level."""
-    line = program.statements[split].span if split < len(program.statements) else None
-    for key, identifier in reads.items():
-        if line is None or identifier.span.start < line.start or not key.endswith(suffix):
-            labels = [(identifier.span, "read here")]
-            labels += [] if line is None else [(line, "derived from here on")]
+def check_objective(program: Program) -> list[Diagnostic]:
+    """The objective is a scalar, or carries the batch index alone."""
+    objective = program.objective
+    if objective is None:
+        return []
+    tensor = program.tensor(objective.tensor)
+    batch = None if program.batch is None else program.index(program.batch).extent
+    if len(tensor.extents) <= 1 and all(extent == batch for extent in tensor.extents):
+        return []
+    count = len(tensor.extents)
+    return [
+        diagnostic(
+            "E0411",
+            f"`{objective.tensor}` has {count} {'axis' if count == 1 else 'axes'}; "
+            "an objective is a scalar, or carries the batch index alone",
+            (objective.span, "minimized here"),
+            (tensor.span, "written here" if tensor.kind == "value" else "declared here"),
+            help="sum or average over the other indices first",
+        )
+    ]
+
+
+def check_derivatives(program: Program) -> Iterator[Diagnostic]:
+    """Errors for cotangents of tensors that hold integers."""
+    for tensor in program.tensors:
+        base, dot, _ = tensor.name.rpartition(".grad")
+        holder = program.find_tensor(base) if dot else None
+        if holder is not None and holder.integer:
             yield diagnostic(
-                "E0419",
-                f"`{key}` has no value here",
-                *labels,
-                help="cotangents are read by update statements, after a `minimize` line",
+                "E0503",
+                f"`{base}` holds integers, and has no derivative",
+                (tensor.span, "its cotangent here"),
+                (holder.span, "declared here"),
+                help="cotangents are of inputs, params and tensors that hold numbers",
             )

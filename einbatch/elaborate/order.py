@@ -5,83 +5,159 @@ In a scan, "before" is by rounds: what an earlier round wrote may be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
 from einbatch.elaborate.integers import integer_values
 from einbatch.elaborate.scans import Round, check_scan, reads_of, rounds_of
-from einbatch.ir import Program, statements_of, written
+from einbatch.ir import Program, Read, statements_of
 
 
-def check_order(program: Program) -> Iterator[Diagnostic]:
-    """Reads before a value, writes after a read, and second values, in the forward statements."""
-    given = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
-    first_write: dict[str, Span] = {}
-    first_read: dict[str, Span] = {}
+def check_order(program: Program, failed: Collection[str] = ()) -> Iterator[Diagnostic]:
+    """Reads before a value, writes after a read, and second values.
+
+    `failed` are the targets of statements that have an error of their own: they count
+    as written from the start.
+    """
+    work = _Order(program, {t.name for t in program.tensors if t.kind != "value"} | {*failed})
     constants = integer_values(program)
     for step in rounds_of(program.statements, constants):
-        known = given | first_write.keys()
-        yield from _read_before(step, program, known, first_read)
-        yield from _write(step, first_write, first_read)
-        first_write.setdefault(step.statement.target, step.statement.span)
-    for report in program.reports:
-        step = Round(report, (), constants)
-        yield from _read_before(step, program, given | first_write.keys(), first_read)
+        yield from work.forward(step)
     yield from check_scan(program)
+    yield from work.objective()
+    for report in program.reports:
+        yield from work.report(Round(report, (), constants))
+    yield from work.updates(tuple(rounds_of(program.updates, constants)))
 
 
-def check_update_order(program: Program) -> Iterator[Diagnostic]:
-    """In the update statements: temporaries have a value before they are read."""
-    known = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
-    known |= set(written(program.statements))
-    suffix = program.cotangent
-    known |= {tensor.name for tensor in program.tensors if tensor.name.endswith(suffix)}
-    for step in rounds_of(program.updates, integer_values(program)):
-        yield from _read_before(step, program, known, {})
-        known.add(step.statement.target)
+@dataclass(slots=True)
+class _Order:
+    """What has a value so far, and who wrote and read it first."""
 
+    program: Program
+    known: set[str]
+    first_write: dict[str, Span] = field(default_factory=dict[str, Span])
+    first_read: dict[str, Span] = field(default_factory=dict[str, Span])
 
-def _read_before(
-    step: Round, program: Program, known: set[str], first_read: dict[str, Span]
-) -> Iterator[Diagnostic]:
-    for read in reads_of(step.statement):
-        if step.is_of_another_round(read):
-            continue
-        first_read.setdefault(read.tensor, read.span)
-        if read.tensor not in known:
+    def forward(self, step: Round) -> Iterator[Diagnostic]:
+        for read in reads_of(step.statement):
+            yield from self.state(read)
+            if step.is_of_another_round(read):
+                continue
+            self.first_read.setdefault(read.tensor, read.span)
+            if read.tensor not in self.known:
+                yield self.before(read)
+        yield from self.write(step)
+
+    def report(self, report: Round) -> Iterator[Diagnostic]:
+        for read in reads_of(report.statement):
+            yield from self.state(read)
+            if read.tensor not in self.known:
+                yield self.before(read)
+
+    def objective(self) -> Iterator[Diagnostic]:
+        objective = self.program.objective
+        if objective is not None and objective.tensor not in self.known:
             yield diagnostic(
                 "E0410",
-                f"`{read.tensor}` is read before it has a value",
+                f"`{objective.tensor}` has no value where it is to be {objective.sense}d",
+                (objective.span, "read here"),
+                *self.later_write(objective.tensor),
+                help="write it in a statement before this line",
+            )
+
+    def updates(self, steps: tuple[Round, ...]) -> Iterator[Diagnostic]:
+        """Updates rewrite params and states; their temporaries have a value before a read."""
+        forward = dict(self.first_write)
+        suffix = self.program.cotangent
+        if self.program.objective is not None:
+            self.known |= {t.name for t in self.program.tensors if t.name.endswith(suffix)}
+        self.first_read.clear()
+        for step in steps:
+            target = step.statement.target
+            for read in reads_of(step.statement):
+                self.first_read.setdefault(read.tensor, read.span)
+                if read.tensor not in self.known:
+                    yield self.before(read)
+            if target in forward:
+                yield _after_objective(step, forward[target])
+            elif target.endswith(suffix) or self.is_kept(target):
+                self.known.add(target)
+            else:
+                yield from self.write(step)
+
+    def is_kept(self, name: str) -> bool:
+        tensor = self.program.find_tensor(name)
+        return tensor is not None and tensor.kind != "value"
+
+    def write(self, step: Round) -> Iterator[Diagnostic]:
+        statement = step.statement
+        name = statement.target
+        if statement.operator == "=" and name in self.first_write:
+            yield diagnostic(
+                "E0409",
+                f"`{name}` has a value already",
+                (statement.span, "set again here"),
+                (self.first_write[name], "it got its value here"),
+                help="use another name, or accumulate with `+=`",
+            )
+        elif name in self.first_read and name in self.first_write and not step.writes_ahead():
+            yield diagnostic(
+                "E0408",
+                f"`{name}` is accumulated into after something has read it",
+                (statement.span, "written here"),
+                (self.first_read[name], "read here"),
+                help="move this statement before the read, or use another name",
+            )
+        self.first_write.setdefault(name, statement.span)
+        self.known.add(name)
+
+    def before(self, read: Read) -> Diagnostic:
+        if ".grad" in read.tensor:
+            return self.underived(read)
+        return diagnostic(
+            "E0410",
+            f"`{read.tensor}` is read before it has a value",
+            (read.span, "read here"),
+            *self.later_write(read.tensor),
+            help="statements run from top to bottom; move the one that writes it up",
+        )
+
+    def underived(self, read: Read) -> Diagnostic:
+        objective = self.program.objective
+        derived = [] if objective is None else [(objective.span, "derived from here on")]
+        return diagnostic(
+            "E0419",
+            f"`{read.tensor}` has no value here",
+            (read.span, "read here"),
+            *derived,
+            help="cotangents are read by update statements, after a `minimize` line",
+        )
+
+    def later_write(self, name: str) -> list[tuple[Span, str]]:
+        steps = (*self.program.statements, *self.program.updates)
+        spans = [s.span for s in statements_of(steps) if s.target == name]
+        return [(spans[0], "written here")] if spans else []
+
+    def state(self, read: Read) -> Iterator[Diagnostic]:
+        tensor = self.program.find_tensor(read.tensor)
+        if tensor is not None and tensor.kind == "state":
+            yield diagnostic(
+                "E0418",
+                f"the state `{read.tensor}` is read before `minimize`",
                 (read.span, "read here"),
-                *_later_write(program, read.tensor),
-                help="statements run from top to bottom; move the one that writes it up",
+                (tensor.span, "a state here"),
+                help="states belong to the update statements; declare a param, or an input",
             )
 
 
-def _later_write(program: Program, name: str) -> list[tuple[Span, str]]:
-    steps = (*program.statements, *program.updates)
-    spans = [s.span for s in statements_of(steps) if s.target == name]
-    return [(spans[0], "written here")] if spans else []
-
-
-def _write(
-    step: Round, first_write: dict[str, Span], first_read: dict[str, Span]
-) -> Iterator[Diagnostic]:
-    statement = step.statement
-    name = statement.target
-    if statement.operator == "=" and name in first_write:
-        yield diagnostic(
-            "E0409",
-            f"`{name}` has a value already",
-            (statement.span, "set again here"),
-            (first_write[name], "it got its value here"),
-            help="use another name, or accumulate with `+=`",
-        )
-    elif name in first_read and name in first_write and not step.writes_ahead():
-        yield diagnostic(
-            "E0408",
-            f"`{name}` is accumulated into after something has read it",
-            (statement.span, "written here"),
-            (first_read[name], "read here"),
-            help="move this statement before the read, or use another name",
-        )
+def _after_objective(step: Round, first: Span) -> Diagnostic:
+    name = step.statement.target
+    return diagnostic(
+        "E0406",
+        f"`{name}` is a tensor of the forward statements and cannot be written here",
+        (step.statement.span, "written after `minimize`"),
+        (first, "it got its value here"),
+        help="updates write params, states and temporaries of their own",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from einbatch.ir import Apply, Expression, Number
@@ -37,7 +38,7 @@ def _term(monomial: Monomial, coefficient: int) -> Expression:
 
 def constant_difference(a: Expression, b: Expression) -> int | None:
     """`a - b` where it is the same integer whatever the data; None otherwise."""
-    difference = _plus(_polynomial(a), _times({(): Fraction(-1)}, _polynomial(b)))
+    difference = _sum((_polynomial(a), _times({(): Fraction(-1)}, _polynomial(b))))
     if set(difference) - {()}:
         return None
     value = difference.get((), Fraction(0))
@@ -49,18 +50,16 @@ def _polynomial(expression: Expression) -> Polynomial:
         case Number(value=int() as value):
             return {(): Fraction(value)} if value else {}
         case Apply(primitive="add", arguments=arguments):
-            total: Polynomial = {}
-            for argument in arguments:
-                total = _plus(total, _polynomial(argument))
-            return total
+            return _sum(_polynomial(argument) for argument in arguments)
         case Apply(primitive="neg", arguments=(argument,)):
             return _times({(): Fraction(-1)}, _polynomial(argument))
         case Apply(primitive="mul", arguments=arguments):
             product: Polynomial = {(): Fraction(1)}
             for argument in arguments:
-                product = _times(product, _polynomial(argument))
-                if len(product) > MOST_TERMS:
+                factor = _polynomial(argument)
+                if len(product) * len(factor) > MOST_TERMS:
                     return {(expression,): Fraction(1)}
+                product = _times(product, factor)
             return product
         case Apply(primitive="div", arguments=(numerator, Number(value=int() as value))) if value:
             return _times({(): Fraction(1, value)}, _polynomial(numerator))
@@ -85,17 +84,17 @@ def _floor(inner: Expression) -> Polynomial:
     return {(atom,): Fraction(1)}
 
 
-def _plus(a: Polynomial, b: Polynomial) -> Polynomial:
-    total = dict(a)
-    for monomial, coefficient in b.items():
-        total[monomial] = total.get(monomial, Fraction(0)) + coefficient
+def _sum(parts: Iterable[Polynomial]) -> Polynomial:
+    total: Polynomial = {}
+    for part in parts:
+        for monomial, coefficient in part.items():
+            total[monomial] = total.get(monomial, Fraction(0)) + coefficient
     return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
 
 
 def _times(a: Polynomial, b: Polynomial) -> Polynomial:
-    total: Polynomial = {}
-    for left, x in a.items():
-        for right, y in b.items():
-            monomial = tuple(sorted(left + right, key=repr))
-            total = _plus(total, {monomial: x * y})
-    return total
+    return _sum(
+        {tuple(sorted(left + right, key=repr)): x * y}
+        for left, x in a.items()
+        for right, y in b.items()
+    )

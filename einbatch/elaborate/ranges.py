@@ -57,13 +57,13 @@ class Ranges:
             for index in self.loose(accesses):
                 found = self.left(index, accesses, every=every)
                 if found is not None:
-                    self.extents.fix(("index", index), *found)
+                    self.extents.settle_now(("index", index), *found)
                     return True
         for access in accesses:
             if access.writes and not self.is_known(access.axis) and self.settled(access):
                 reached = largest_reached(access.subscript, self.members)
                 if reached is not None:
-                    self.extents.fix(access.axis, reached, access.span)
+                    self.extents.settle_now(access.axis, reached, access.span)
                     return True
         return False
 

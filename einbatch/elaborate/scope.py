@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
@@ -58,29 +58,45 @@ class Scope:
         elif meaning != known.meaning or meaning not in ("index", "value"):
             self.errors.append(_declared_twice(known, meaning, identifier))
 
-    def unknown(self, identifier: tree.Identifier, what: str = "is not declared") -> EinbatchError:
-        """The error for a name that nothing gives a meaning, with the nearest one as help."""
-        words = [*self.symbols, *FUNCTIONS, *REDUCTIONS, *CONSTANTS]
-        near = get_close_matches(identifier.key, words, 1, cutoff=0.5)
+    def unknown(
+        self,
+        identifier: tree.Identifier,
+        what: str = "is not declared",
+        meanings: Collection[Meaning] = tuple(WORDS),
+        form: str = "`input {}[…]`, `param {}[…] = …` or `let {} = …`",
+    ) -> EinbatchError:
+        """The error for a name that nothing gives a meaning.
+
+        Its help is the nearest name with one of the meanings, or a declaration in `form`.
+        """
+        key = identifier.key
+        near = self.nearest(key, meanings)
         return fail(
             "E0202",
-            f"`{identifier.key}` {what}",
+            f"`{key}` {what}",
             (identifier.span, "nothing gives this name a meaning"),
-            help=f"did you mean `{near[0]}`?" if near else _how_to_declare(identifier.key),
+            help=f"did you mean `{near}`?" if near else f"declare it: {form.format(*[key] * 3)}",
         )
 
-
-def _how_to_declare(key: str) -> str:
-    return f"declare it: `input {key}[…]`, `param {key}[…] = …` or `let {key} = …`"
+    def nearest(self, key: str, meanings: Collection[Meaning]) -> str | None:
+        """The name most like `key`: of the program, else, where any will do, of the language."""
+        names = [name for name, symbol in self.symbols.items() if symbol.meaning in meanings]
+        near = get_close_matches(key, [name for name in names if name != key], 1, cutoff=0.5)
+        if not near and len(meanings) == len(WORDS):
+            near = get_close_matches(key, (*FUNCTIONS, *REDUCTIONS, *CONSTANTS), 1)
+        return near[0] if near else None
 
 
 def _declared_twice(known: Symbol, meaning: Meaning, identifier: tree.Identifier) -> Diagnostic:
+    twice = known.meaning == meaning
     return diagnostic(
         "E0201",
-        f"`{identifier.key}` has two meanings",
+        f"`{identifier.key}` {'is declared twice' if twice else 'has two meanings'}",
         (identifier.span, f"{WORDS[meaning]} here"),
         (known.identifier.span, f"{WORDS[known.meaning]} here"),
-        help="a name means one thing in the whole program; rename one of them",
+        help="remove one of them, or give it another name"
+        if twice
+        else "a name means one thing in the whole program; rename one of them",
     )
 
 

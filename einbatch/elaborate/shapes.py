@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from einbatch.diagnostics import Span, fail
+from einbatch.diagnostics import EinbatchError, Span, fail
+from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.declarations import Declared
 from einbatch.elaborate.extents import Extents, Variable
 from einbatch.elaborate.ranges import Ranges
@@ -32,8 +33,9 @@ def base_of(name: str) -> str:
 class Shapes:
     """What is known of the tensors' ranks and extents while a program is elaborated."""
 
-    def __init__(self, scope: Scope, implicit_inputs: bool) -> None:
+    def __init__(self, scope: Scope, attempts: Attempts, *, implicit_inputs: bool) -> None:
         self.scope = scope
+        self.attempts = attempts
         self.implicit_inputs = implicit_inputs
         self.implicit: dict[str, tree.Identifier] = {}
         self.ranks: dict[str, tuple[int, Span]] = {}
@@ -72,7 +74,14 @@ class Shapes:
             self.scope.declare("input", identifier, count)
             self.implicit[key] = identifier
         else:
-            raise self.scope.unknown(identifier)
+            raise self._undeclared(identifier, count)
+
+    def _undeclared(self, identifier: tree.Identifier, count: int) -> EinbatchError:
+        if count:
+            form = "`input {}[…]` or `param {}[…] = …`"
+            return self.scope.unknown(identifier, meanings=tuple(TENSORS), form=form)
+        form = "`let {} = …`, `input {}` or `param {} = …`"
+        return self.scope.unknown(identifier, form=form)
 
     def names(self, declared: Declared) -> list[str]:
         """Every tensor: declared ones by kind, then implicit inputs, values, cotangents."""
@@ -90,7 +99,7 @@ class Shapes:
         for item in declared.extents:
             _declare(extents, ("index", item.index.key), item.extent, item.index.span, symbols)
         for tensor in declared.tensors:
-            _join_declared(extents, tensor)
+            self.attempts.attempt(lambda tensor=tensor: _join_declared(extents, tensor))
         statements = tuple(steps)
         for statement in statements:
             _join(extents, statement.target, statement.subscripts)
@@ -100,10 +109,12 @@ class Shapes:
         for name in self.names(declared):
             self._join_cotangent(extents, name)
         extents.name_classes(self._named(declared))
-        self._infer_ranges(extents, statements, declared)
+        extents.settle()
+        self.attempts.attempt(lambda: self._infer_ranges(extents, statements, declared))
         self._name_loose_axes(extents)
         extents.names.clear()
         extents.name_classes(self._named(declared))
+        extents.settle()
 
     def _named(self, declared: Declared) -> list[Variable]:
         """What a class may be called: named extents, then indices; `j' < |j|` after `j`."""
@@ -212,12 +223,10 @@ class Shapes:
 
 def _integers(extents: Extents) -> dict[str, int]:
     """The constants that are integers."""
-    values = (
-        (name, extents.constant(name, value.span)) for name, value in extents.constants.items()
-    )
+    settled = ((name, extents.settled.get(("constant", name))) for name in extents.constants)
     return {
         name: value.value
-        for name, value in values
+        for name, value in settled
         if isinstance(value, Number) and isinstance(value.value, int)
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, fail
+from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.expressions import Resolver, not_an_index
 from einbatch.elaborate.scope import WORDS
 from einbatch.ir import (
@@ -62,12 +63,15 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
     """One assignment in the core language; EinbatchError where it breaks a rule."""
     assign = typed.assign
     name = target_name(assign.target)
-    _check_target(resolver, name, update=update)
-    subscripts = _subscripts(resolver, assign.target)
-    value = resolver.number(assign.value)
+    work = Attempts()
+    work.attempt(lambda: _check_target(resolver, name, update=update))
+    work.attempt(lambda: _check_scanned(typed))
+    subscripts = work.attempt(lambda: _subscripts(resolver, assign.target))
+    value = work.attempt(lambda: resolver.number(assign.value))
+    if work.errors or subscripts is None or value is None:
+        raise EinbatchError(work.errors)
     scans = tuple(index.key for index in typed.scans)
     occurring = tuple(i for i in free_indices(*subscripts, value) if i not in scans)
-    _check_scanned(typed)
     loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
     statement = Statement(
         name.key, subscripts, assign.operator, value, loops, assign.span, assign.partial
@@ -75,6 +79,20 @@ def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Stat
     if assign.operator == "=":
         _check_assignment(statement)
     return statement
+
+
+def resolve_report(resolver: Resolver, report: tree.Report) -> Statement:
+    """A report as a statement that sets a scalar of its name."""
+    value = resolver.number(report.value)
+    free = free_indices(value)
+    if free:
+        raise fail(
+            "E0405",
+            f"the report `{report.name.key}` is not a scalar: index `{free[0]}` is free in it",
+            (report.value.span, "reported here"),
+            help=f"average over it: `mean[{free[0]}](…)`",
+        )
+    return Statement(report.name.key, (), "=", value, (), report.name.span)
 
 
 def check_scans(
@@ -121,8 +139,7 @@ def _subscripts(resolver: Resolver, target: tree.Access | tree.Name) -> tuple[Ex
             resolver.check_read(identifier, 0)
             return ()
         case tree.Access(tensor=tensor, subscripts=subscripts):
-            resolver.check_read(tensor, len(subscripts))
-            return tuple(resolver.subscript(item) for item in subscripts)
+            return resolver.subscripts(tensor, subscripts)
 
 
 def _check_target(resolver: Resolver, name: tree.Identifier, *, update: bool) -> None:

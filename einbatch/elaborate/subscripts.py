@@ -33,7 +33,7 @@ def check_subscripts(program: Program) -> Iterator[Diagnostic]:
             extents = program.tensor(access.tensor).extents
             for subscript, extent in zip(access.subscripts, extents, strict=True):
                 if not is_integer(subscript, integers, constants):
-                    yield _not_an_integer(access.tensor, subscript)
+                    yield _not_an_integer(program, access.tensor, subscript)
                 elif access.otherwise is None:
                     yield from _outside(access.tensor, subscript, extent, program, values)
 
@@ -46,13 +46,23 @@ def _accesses(statement: Statement) -> Iterator[Read]:
         yield from reads(expression)
 
 
-def _not_an_integer(name: str, subscript: Expression) -> Diagnostic:
+def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagnostic:
+    given = program.find_tensor(subscript.tensor) if isinstance(subscript, Read) else None
+    if given is None or given.kind != "input":
+        return diagnostic(
+            "E0416",
+            f"a subscript of `{name}` is not an integer",
+            (subscript.span, "this may be any number"),
+            help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
+            "and sums, products and `mod` of those",
+        )
+    axes = f"[{','.join(given.axes)}]" if given.axes else ""
     return diagnostic(
         "E0416",
         f"a subscript of `{name}` is not an integer",
-        (subscript.span, "this may be any number"),
-        help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
-        "and sums, products and `mod` of those",
+        (subscript.span, f"`{given.name}` may be any number"),
+        (given.span, "declared here, without `in`"),
+        help=f"declare the index that its integers are in: `input {given.name}{axes} in k`",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from einbatch.diagnostics import Diagnostic, diagnostic
+from einbatch.diagnostics import Diagnostic, deep_stack, diagnostic
 from einbatch.ir import (
     Apply,
     Expression,
@@ -18,6 +18,7 @@ from einbatch.ir import (
 )
 
 
+@deep_stack()
 def find_warnings(program: Program) -> list[Diagnostic]:
     """Every warning of a checked program, in the order of its statements."""
     found = [

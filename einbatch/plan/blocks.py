@@ -51,9 +51,7 @@ def find_left_block(
     return _first(low, statement.subscripts, prod(low.shape(left)), most)
 
 
-def _first(
-    low: Lowering, subscripts: Sequence[Expression], patch: int, most: int
-) -> str | None:
+def _first(low: Lowering, subscripts: Sequence[Expression], patch: int, most: int) -> str | None:
     """The outermost axis' own index, if what one round makes is small enough."""
     forms = [find_affine(low, subscript) for subscript in subscripts]
     wide = [set(moving(low, form)) for form in forms if form is not None]

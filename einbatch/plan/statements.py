@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step, statements_of
 from einbatch.ir.traverse import free_indices, walk
+from einbatch.plan.blocks import find_left_block
 from einbatch.plan.expressions import lower, lower_integer, lower_number, reduce_number
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering, Term
@@ -13,7 +14,6 @@ from einbatch.plan.operations import ACCUMULATE, IDENTITY
 from einbatch.plan.partial import add_apart, write_in_part
 from einbatch.plan.reads import check_inside, clamped, flat_position, whole_axes
 from einbatch.plan.rounds import enter, filled, leave, memory_of, repeat
-from einbatch.plan.blocks import find_left_block
 from einbatch.plan.sliding import find_left_loops, reads_itself
 from einbatch.plan.subscripts import find_affine, find_view
 from einbatch.plan.sums import lower_sum, products_of
@@ -206,18 +206,17 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
         arguments = (base, low.align(new, view.axes))
         return low.graph.add(Value("update", arguments, (statement.operator, *where), shape, kind))
     terms = [lower_integer(low, item) for item in statement.subscripts]
-    chosen: tuple[int, ...] = ()
-    axes = low.ordered(name for term in (*terms, new) for name in term.axes)
+    inside = low.number(1, "bool")
     if partial:
         inside, places = clamped(low, terms, shape)
-        chosen = () if low.constant_of(inside) is not None else (low.line(inside, axes),)
     else:
         places = [
             check_inside(low, term, n, statement.target, axis, statement.span)
             for axis, (term, n) in enumerate(zip(terms, shape, strict=True))
         ]
     flat = flat_position(low, places, shape)
-    axes = low.ordered((*free_indices(*statement.subscripts), *new.axes))
+    axes = low.ordered((*flat.axes, *inside.axes, *new.axes))
+    chosen = () if low.constant_of(inside) is not None else (low.line(inside, axes),)
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
     arguments = (base, low.line(flat, axes), low.line(new, axes), *chosen)

@@ -120,7 +120,7 @@ PROGRAMS = {
     "a constant in the extents": "let n = 2\nindex i < n+1, j < 2*n\nbatch b\ninput x[b,i]\n"
     "param W[j,i] ~ normal(0, 1)\nloss[b] = prod[j](sum[i](W[j,i]*x[b,i]))",
     "a fixed batch": "batch b < 3\ninput x[b]\nindex k < 3\nparam w[k] ~ normal(0, 1)\n"
-    "u[k] = w[k]^2\nloss[b] = w[0]*x[b]*u[b]",
+    "u[k] = w[k]^2\nloss[b] = w[0]*x[b]*u[mod(b,3)]",
     "the log of a softmax at its own row": CLASSES
     + "P[q,k] = softmax[k](W[q,k])\nfor b,q: loss[b] += log(P[q,q])*x[b,q]",
     "the log of a softmax transposed": CLASSES

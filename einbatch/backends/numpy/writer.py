@@ -10,7 +10,6 @@ from einbatch.plan.graph import Shape, Value, contiguous, view_attributes
 from einbatch.plan.operations import POINTWISE
 from einbatch.plan.plan import Operand, Plan
 
-
 UNSEEN = frozenset({"view", "constant", "range", "carry", "exit"})
 """Operations that take no line of a step."""
 
