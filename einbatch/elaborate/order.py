@@ -42,7 +42,6 @@ class _Order:
 
     def forward(self, step: Round) -> Iterator[Diagnostic]:
         for read in reads_of(step.statement):
-            yield from self.state(read)
             if step.is_of_another_round(read):
                 continue
             self.first_read.setdefault(read.tensor, read.span)
@@ -52,7 +51,6 @@ class _Order:
 
     def report(self, report: Round) -> Iterator[Diagnostic]:
         for read in reads_of(report.statement):
-            yield from self.state(read)
             if read.tensor not in self.known:
                 yield self.before(read)
 
@@ -139,17 +137,6 @@ class _Order:
         steps = (*self.program.statements, *self.program.updates)
         spans = [s.span for s in statements_of(steps) if s.target == name]
         return [(spans[0], "written here")] if spans else []
-
-    def state(self, read: Read) -> Iterator[Diagnostic]:
-        tensor = self.program.find_tensor(read.tensor)
-        if tensor is not None and tensor.kind == "state":
-            yield diagnostic(
-                "E0418",
-                f"the state `{read.tensor}` is read before `minimize`",
-                (read.span, "read here"),
-                (tensor.span, "a state here"),
-                help="states belong to the update statements; declare a param, or an input",
-            )
 
 
 def _after_objective(step: Round, first: Span) -> Diagnostic:
