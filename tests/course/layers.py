@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -46,9 +47,14 @@ def layer_norm(x, t, γ, β, W) -> Values:
     return {"y": y, "loss": F.cross_entropy(torch.tanh(y) @ W.T, t, reduction="none")}
 
 
-@enter(PEERS)
+def learned(batch, draws):
+    """Batches of three are for training, others are not."""
+    return {"training": np.array(float(batch == 3)), "V": draws.uniform(1, 2, 2)}
+
+
+@enter(PEERS, learned)
 def batch_norm(x, t, γ, β, w, M, V, training) -> Values:
-    n = F.batch_norm(x, M.detach(), V.detach(), training=True, eps=1e-5)
+    n = F.batch_norm(x, M.detach(), V.detach(), training=bool(training), eps=1e-5)
     y = torch.tanh(γ * n + β) @ w
     return {"n": n, "y": y, "loss": F.mse_loss(y, t, reduction="none")}
 
@@ -61,7 +67,14 @@ def spatial_batch_norm(image, t, K, γ, β) -> Values:
     return {"z": z, "s": s, "loss": F.mse_loss(s, t, reduction="none")}
 
 
-@enter(PEERS, lambda batch, draws: {"mask": draws.integers(0, 2, (batch, 3)).astype(float)})
+def masked(batch, draws):
+    mask = draws.integers(0, 2, (batch, 3)).astype(float)
+    return {"training": np.array(float(batch == 3)), "mask": mask}
+
+
+@enter(PEERS, masked)
 def dropout(x, t, W, v, mask, training) -> Values:
-    y = (F.relu(x @ W.T) * mask / 0.8) @ v
+    """PyTorch's own mask is another one; what it does with it is scale by 1/0.8."""
+    h = F.relu(x @ W.T)
+    y = (h * mask / 0.8 if training else F.dropout(h, 0.2, training=False)) @ v
     return {"y": y, "loss": F.mse_loss(y, t, reduction="none")}

@@ -83,7 +83,7 @@ def run(
     emitted = emit(program, extents, tuple(names), backend, "float64")
     needed = (*emitted.plan.inputs, *emitted.plan.owned)
     given = {
-        item.name: np.ascontiguousarray(arrays[item.name], "int64" if item.integer else "float64")
+        item.name: np.asarray(arrays[item.name], "int64" if item.integer else "float64", order="C")
         for item in needed
     }
     return dict(emitted.runner.run(given))

@@ -88,9 +88,7 @@ def attention(x, length, target, Wq, Wk, Wv) -> Values:
 
 
 @enter(PEERS)
-def transformer(
-    word, next, E, position, Wq, Wk, Wv, Wo, γ0, β0, γ1, β1, U, bu, V, bv
-) -> Values:
+def transformer(word, target, E, position, Wq, Wk, Wv, Wo, γ0, β0, γ1, β1, U, bu, V, bv) -> Values:
     def heads(W, n):
         return F.linear(n, W.flatten(0, 1)).unflatten(2, W.shape[:2]).transpose(1, 2)
 
@@ -101,7 +99,7 @@ def transformer(
     y = x + F.linear(o.flatten(2), Wo.flatten(1))
     m = F.layer_norm(y, (4,), γ1, β1, eps=1e-5)
     z = y + F.linear(F.gelu(F.linear(m, U, bu)), V, bv)
-    loss = F.cross_entropy((z @ E.T).transpose(1, 2), next, reduction="none").mean(1)
+    loss = F.cross_entropy((z @ E.T).transpose(1, 2), target, reduction="none").mean(1)
     return {"n": n, "o": o, "y": y, "z": z, "loss": loss}
 
 
