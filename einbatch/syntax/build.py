@@ -282,11 +282,11 @@ class Builder(Transformer[Lexeme, Any]):
 
     def call(self, children: Children) -> Part:
         arguments = expressions_in(children)
-        return join(children, n.Call(str(children[0]), arguments, (), span_of(children)))
+        return join(children, n.Call(str(children[0]), arguments, span_of(children)))
 
     def layer(self, children: Children) -> Part:
         arguments = expressions_in(children)
-        node = n.Call(str(children[0]), arguments, axes_in(children), span_of(children))
+        node = n.Call(str(children[0]), arguments, span_of(children), axes_in(children))
         return join(children, node)
 
     def otherwise(self, children: Children) -> Part:

@@ -124,8 +124,8 @@ class Call:
 
     function: str
     arguments: tuple[Expression, ...]
-    indices: tuple[Identifier, ...] = ()
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    indices: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
