@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from einbatch.diagnostics import Diagnostic, EinbatchError, deep_stack
 from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.binding import check_batch, check_fixed
+from einbatch.elaborate.constants import constants_of
 from einbatch.elaborate.declarations import Declared, resolve_declarations
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.extents import Extents
@@ -66,6 +67,8 @@ class _Work(Attempts):
         everything = (*program.statements, *program.updates, *program.reports)
         shapes.unify(extents, declared, tuple(statements_of(everything)))
         self.keep(extents.conflicts())
+        for constant in constants_of(declared):
+            self.attempt(lambda constant=constant: extents.resolve(constant))
         self.keep(extents.errors)
         program = replace(
             program,
@@ -121,9 +124,7 @@ class _Work(Attempts):
     ) -> tuple[Statement, ...]:
         found: list[Statement] = []
         for typed in (typed for line in lines for typed in assignments(line)):
-            statement = self.attempt(
-                lambda typed=typed: resolve_statement(resolver, typed, update=update)
-            )
+            statement = resolve_statement(resolver, typed, self, update=update)
             if statement is None:
                 self.failed.add(target_name(typed.assign.target).key)
             else:
