@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, deep_stack, diagnostic
-from einbatch.elaborate.extents import not_an_extent, show
+from einbatch.elaborate.dependencies import in_order
+from einbatch.elaborate.show_extent import not_an_extent, show
 from einbatch.ir import (
+    Constant,
     Elements,
     Expression,
     Extent,
-    Number,
     Program,
     Tensor,
     Value,
@@ -28,18 +30,19 @@ def check_fixed(program: Program) -> Iterator[Diagnostic]:
         for tensor in program.of_kind("input")
         for extent in tensor.extents
         if isinstance(extent, Extent)
-    }
+    } | _declared_batch(program).keys()
     places = {index.name: index.span for index in program.indices}
     reported: set[str] = set()
     for index in program.indices:
         for name in _symbols(index.extent):
             if name not in fixed and name not in reported:
                 reported.add(name)
+                word = "batch" if index.name == program.batch else "index"
                 yield diagnostic(
                     "E0302",
                     f"nothing fixes the extent of `{index.name}`",
                     (places.get(name, index.span), "neither a declaration nor data"),
-                    help=f"declare it: `index {index.name} < 10`, or give an input an axis of it",
+                    help=f"declare it: `{word} {index.name} < 10`, or give an input an axis of it",
                 )
     for tensor in program.tensors:
         for k, extent in enumerate(tensor.extents):
@@ -116,14 +119,16 @@ class _Binding:
                 self.symbols.setdefault(extent.name, (size, tensor, axis))
 
     def known(self) -> dict[str, int]:
-        return {name: size for name, (size, _, _) in self.symbols.items()}
+        return _declared_batch(self.program) | {
+            name: size for name, (size, _, _) in self.symbols.items()
+        }
 
     def check(self) -> None:
-        constants = _constants(self.program, self.known())
+        known = self.known()
         for tensor, axis, size in self.pending:
             extent = tensor.extents[axis]
             try:
-                wanted = evaluate_constant(extent, constants, self.known())
+                wanted = evaluate_constant(extent, {}, known)
             except KeyError:
                 continue
             if wanted != size:
@@ -152,24 +157,17 @@ class _Binding:
 
     def values(self) -> dict[str, int]:
         known = self.known()
-        constants = _constants(self.program, known)
         found: dict[str, int] = {}
         named = [(index.name, index.extent) for index in self.program.indices]
         for name, extent in (*named, *self.program.extents):
-            found[name] = self.value(name, extent, constants, known)
+            found[name] = self.value(name, extent, known)
         if self.errors:
             raise EinbatchError(self.errors)
         return found
 
-    def value(
-        self,
-        name: str,
-        extent: Expression,
-        constants: Mapping[str, Value],
-        known: Mapping[str, int],
-    ) -> int:
+    def value(self, name: str, extent: Expression, known: Mapping[str, int]) -> int:
         try:
-            value = evaluate_constant(extent, constants, known)
+            value = evaluate_constant(extent, {}, known)
         except KeyError as error:
             self.errors.append(_unbound(self.program, str(error.args[0])))
             return 1
@@ -180,35 +178,32 @@ class _Binding:
 
 
 def constant_values(program: Program, extents: Mapping[str, int]) -> dict[str, Value]:
-    """The value of every constant, given the extents (see `bind_extents`)."""
-    return _constants(program, extents)
+    """The value of every constant, given the extents (see `bind_extents`).
 
-
-def _constants(program: Program, known: Mapping[str, int]) -> dict[str, Value]:
+    Constants that need an extent which is not given are left out.
+    """
+    lets = {let.name: let.value for let in program.lets}
+    order, _ = in_order(lets, lambda name: _constants_in(lets[name]))
     found: dict[str, Value] = {}
-    symbols = dict(known)
-    for name, extent in (*((i.name, i.extent) for i in program.indices), *program.extents):
-        if isinstance(extent, Number):
-            symbols.setdefault(name, int(extent.value))
-        elif isinstance(extent, Extent) and extent.name in known:
-            symbols.setdefault(name, known[extent.name])
-    waiting = list(program.lets)
-    while waiting:
-        later = [let for let in waiting if not _settle(let.name, let.value, found, symbols)]
-        if len(later) == len(waiting):
-            break
-        waiting = later
-    return found
+    for name in order:
+        with suppress(KeyError):
+            found[name] = evaluate_constant(lets[name], found, extents)
+    return {name: found[name] for name in lets if name in found}
 
 
-def _settle(
-    name: str, value: Expression, found: dict[str, Value], symbols: Mapping[str, int]
-) -> bool:
-    try:
-        found[name] = evaluate_constant(value, found, symbols)
-    except KeyError:
-        return False
-    return True
+def _constants_in(value: Expression) -> Iterator[str]:
+    return (node.name for node in walk(value) if isinstance(node, Constant))
+
+
+def _declared_batch(program: Program) -> dict[str, int]:
+    """The batch extent by its symbol, where its declaration makes it a number."""
+    batch = None if program.batch is None else program.index(program.batch)
+    if batch is None or batch.declared is None or not isinstance(batch.extent, Extent):
+        return {}
+    with suppress(KeyError):
+        value = evaluate_constant(batch.declared, constant_values(program, {}), {})
+        return {batch.extent.name: value} if isinstance(value, int) else {}
+    return {}
 
 
 def _symbols(extent: Expression) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from numbers import Integral
 from typing import cast
 
 from einbatch.diagnostics import Span, fail
@@ -13,13 +12,12 @@ from einbatch.elaborate.attempts import Attempts, each
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.samples import resolve_samples
 from einbatch.elaborate.scope import WORDS, Scope
+from einbatch.elaborate.settings import check_option, check_override, overridden
 from einbatch.ir import (
-    Apply,
     Draw,
     Elements,
     Expression,
     Let,
-    Number,
     Reduce,
     Tensor,
     Train,
@@ -31,7 +29,6 @@ from einbatch.syntax import nodes as tree
 
 DISTRIBUTIONS: dict[str, int] = {"normal": 2, "uniform": 2, "glorot": 0, "he": 0}
 """The distributions that a param may start from, with their number of arguments."""
-TRAIN_OPTIONS = ("batch", "epochs", "holdout", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +141,13 @@ class _Declarations:
 
     def let(self, name: tree.Identifier, value: tree.Expression) -> Expression:
         if name.key in self.overrides:
-            return _override(name, self.overrides[name.key], value.span)
+            return overridden(self.overrides[name.key], value.span)
         return self.constant(value)
 
     def check_overrides(self) -> None:
         """Every constant that is to be set is declared."""
         known = [let.name for let in self.lets]
-        each(lambda name: _check_override(name, known), self.overrides)
+        each(lambda name: check_override(name, known), self.overrides)
 
     def declare_batch(self, index: tree.Identifier, extent: tree.Expression | None) -> None:
         if self.batch is not None:
@@ -168,7 +165,7 @@ class _Declarations:
     def declare_train(self, statement: tree.Train) -> None:
         if self.train is not None:
             raise self.once("train", statement, self.train.span)
-        each(_check_option, statement.options)
+        each(check_option, statement.options)
         settings = self.options(statement.settings)
         options = self.options(statement.options)
         self.train = Train(statement.optimizer, settings, options, statement.span)
@@ -312,43 +309,6 @@ class _Declarations:
                 help=f"`|{loose[0]}|` is its extent; an initial value may use its own axes",
             )
         return value
-
-
-def _override(name: tree.Identifier, value: int | float, span: Span) -> Expression:
-    """The number that a constant is set to from outside."""
-    number = int(value) if isinstance(value, Integral) else float(value)
-    if number != number:
-        raise fail(
-            "E0210",
-            f"the constant `{name.key}` is set to nan, which is no number",
-            (name.span, "declared here"),
-            help=f"set it to a number: `{name.key}=1`",
-        )
-    return Number(number, span) if number >= 0 else Apply("neg", (Number(-number, span),), span)
-
-
-def _check_override(name: str, known: list[str]) -> None:
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        listed = ", ".join(known)
-        raise fail(
-            "E0210",
-            f"there is no constant `{name}` to set",
-            help=f"did you mean `{near[0]}`?"
-            if near
-            else f"constants are declared by `let`: {listed or 'this program has none'}",
-        )
-
-
-def _check_option(option: tree.Option) -> None:
-    if option.name not in TRAIN_OPTIONS:
-        near = get_close_matches(option.name, TRAIN_OPTIONS, 1)
-        raise fail(
-            "E0413",
-            f"`train` has no option `{option.name}`",
-            (option.span, "here"),
-            help=f"did you mean `{near[0]}`?" if near else f"it has {', '.join(TRAIN_OPTIONS)}",
-        )
 
 
 _DRAW_HELP = {

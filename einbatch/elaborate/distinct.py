@@ -28,8 +28,7 @@ def check_distinct(program: Program) -> Iterator[Diagnostic]:
 
 def _meeting(step: Round, sizes: Mapping[str, Expression]) -> Iterator[Diagnostic]:
     subscripts = step.statement.subscripts
-    known = {scan.index for scan in step.scans}
-    known |= {s.index for s in subscripts if isinstance(s, IndexValue)}
+    known = {s.index for s in subscripts if isinstance(s, IndexValue)}
     waiting = list(subscripts)
     while waiting := [s for s in waiting if set(free_indices(s)) - known]:
         told = [s for s in waiting if _tells(s, known, step, sizes)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from einbatch.diagnostics import Diagnostic, EinbatchError, deep_stack
 from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.binding import check_batch, check_fixed
+from einbatch.elaborate.constants import constants_of
 from einbatch.elaborate.declarations import Declared, resolve_declarations
 from einbatch.elaborate.distinct import check_distinct
 from einbatch.elaborate.expand import expand
@@ -72,6 +73,8 @@ class _Work(Attempts):
         everything = (*program.statements, *program.updates, *program.reports)
         shapes.unify(extents, declared, tuple(statements_of(everything)))
         self.keep(extents.conflicts())
+        for constant in constants_of(declared):
+            self.attempt(lambda constant=constant: extents.resolve(constant))
         self.keep(extents.errors)
         program = replace(
             program,
@@ -127,7 +130,7 @@ class _Work(Attempts):
         self, resolver: Resolver, lines: tuple[tree.Statement, ...], *, update: bool
     ) -> tuple[Step, ...]:
         def one(typed: Typed) -> Statement | None:
-            statement = self.attempt(lambda: resolve_statement(resolver, typed, update=update))
+            statement = resolve_statement(resolver, typed, self, update=update)
             if statement is None:
                 self.failed.add(target_name(typed.assign.target).key)
             return statement

@@ -8,7 +8,7 @@ each class of variables has one value or, where only data can fix it, a name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
@@ -16,6 +16,7 @@ from itertools import islice
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
 from einbatch.elaborate.dependencies import in_order
 from einbatch.elaborate.polynomial import same_value
+from einbatch.elaborate.show_extent import not_an_extent, show
 from einbatch.ir import (
     Apply,
     Constant,
@@ -33,8 +34,6 @@ Variable = tuple[str, ...]
 """`("index", "i")`, `("extent", "B")`, `("axis", "W", "0")` or `("constant", "J")`."""
 LONGEST = 1000
 """The most parts that an extent or a constant may have once everything known is put in."""
-LONGEST_NUMBER = 24
-"""The longest number that is shown whole, in digits."""
 MOST_PLACES = 8
 """The most places of a circle that are shown."""
 
@@ -259,56 +258,3 @@ def _positive(value: Expression, span: Span) -> Expression:
             raise not_an_extent(show(value), span)
         case _:
             return value
-
-
-def not_an_extent(shown: str, span: Span) -> EinbatchError:
-    """The error for a value that is no positive integer."""
-    return fail(
-        "E0301",
-        f"an extent is a positive integer, and this is {shown}",
-        (span, "an extent"),
-        help=_extent_hint(shown),
-    )
-
-
-def _extent_hint(shown: str) -> str:
-    if shown == "0" or shown.startswith("-"):
-        return "an index has at least one value: its extent is 1 or more"
-    if shown.endswith(".0") or "e" in shown:
-        return "write it as an integer: `1000` or `10^3`, not `1000.0` or `1e3`"
-    return "use `floor(…)` where a division may leave a rest"
-
-
-def show(expression: Expression) -> str:
-    """A resolved extent as a person writes it."""
-    match expression:
-        case Number(value=value):
-            return _short(str(value))
-        case Extent(name=name) | Constant(name=name):
-            return name
-        case Apply(primitive=primitive, arguments=arguments):
-            parts = [show(argument) for argument in arguments]
-            return _SHOWN.get(primitive, _as_call(primitive))(parts)
-        case _:
-            return "…"
-
-
-def _short(digits: str) -> str:
-    return digits if len(digits) <= LONGEST_NUMBER else f"{digits[:6]}… ({len(digits)} digits)"
-
-
-def _as_call(primitive: str) -> Callable[[list[str]], str]:
-    return lambda parts: f"{primitive}({', '.join(parts)})"
-
-
-def _grouped(part: str) -> str:
-    return f"({part})" if "+" in part or "-" in part else part
-
-
-_SHOWN: dict[str, Callable[[list[str]], str]] = {
-    "add": lambda parts: "+".join(parts).replace("+-", "-"),
-    "mul": lambda parts: "*".join(map(_grouped, parts)),
-    "div": lambda parts: "/".join(map(_grouped, parts)),
-    "pow": "^".join,
-    "neg": lambda parts: f"-{parts[0]}",
-}

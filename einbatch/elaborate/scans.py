@@ -80,7 +80,8 @@ def _ahead(form: Affine, scan: Scan) -> int | None:
 
 def check_scan(program: Program) -> Iterator[Diagnostic]:
     """Errors for what a round may not read or write; an outer scan's order comes first."""
-    for step in rounds_of(program.statements, integer_values(program)):
+    steps = list(rounds_of(program.statements, integer_values(program)))
+    for step in steps:
         ahead = False
         for scan in step.scans:
             offsets = step.offsets(step.statement.subscripts, scan)
@@ -88,13 +89,37 @@ def check_scan(program: Program) -> Iterator[Diagnostic]:
             ahead |= any(offset > 0 for offset in offsets)
         for read in reads_of(step.statement):
             yield from _reads(read, step)
+    yield from _mixed(steps)
+
+
+def _mixed(steps: list[Round]) -> Iterator[Diagnostic]:
+    """What every round adds to, another statement of the scan may not multiply up or compare."""
+    first: dict[tuple[str, Scan], Statement] = {}
+    for step in steps:
+        statement = step.statement
+        for scan in step.scans:
+            if step.offsets(statement.subscripts, scan):
+                continue
+            known = first.setdefault((statement.target, scan), statement)
+            if _kind(known) != _kind(statement):
+                yield diagnostic(
+                    "E0425",
+                    f"`{statement.target}` is accumulated in two ways in each round of "
+                    f"`{scan.index}`",
+                    (statement.span, f"by `{statement.operator}` here"),
+                    (known.span, f"by `{known.operator}` here"),
+                    help=f"give it the index: `{statement.target}[…,{scan.index}]`",
+                )
+
+
+def _kind(statement: Statement) -> str:
+    return "+=" if statement.operator == "-=" else statement.operator
 
 
 def _writes(
     statement: Statement, scan: Scan, offsets: list[int], *, ahead: bool
 ) -> Iterator[Diagnostic]:
-    carries = any(scan.index in free_indices(s) for s in statement.subscripts)
-    if carries and not ahead and not any(offset >= 0 for offset in offsets):
+    if offsets and not ahead and not any(offset >= 0 for offset in offsets):
         yield diagnostic(
             "E0423",
             f"a round of `{scan.index}` writes `{statement.target}` behind itself",
@@ -102,7 +127,7 @@ def _writes(
             (_head(scan), "scanned here"),
             help=f"write the element of the round, `{statement.target}[…,{scan.index},…]`",
         )
-    if not carries and statement.operator == "=":
+    if scan.index not in free_indices(*statement.subscripts) and statement.operator == "=":
         yield diagnostic(
             "E0425",
             f"`{statement.target}` is set in a scan, and does not carry `{scan.index}`",
@@ -115,18 +140,20 @@ def _writes(
 def _reads(read: Read, step: Round) -> Iterator[Diagnostic]:
     """The error for a read, if there is one: of the outermost scan that forbids it."""
     for scan in step.scans:
-        if read.tensor not in _written_in(scan):
-            continue
-        offsets = step.offsets(read.subscripts, scan)
-        found = list(_read(read, scan, offsets))
-        yield from found
-        if found or any(offset < 0 for offset in offsets):
-            return
+        writes = [s for s in statements_of(scan.body) if s.target == read.tensor]
+        if writes:
+            offsets = step.offsets(read.subscripts, scan)
+            found = list(_read(read, scan, offsets, writes, step))
+            yield from found
+            if found or any(offset < 0 for offset in offsets):
+                return
 
 
-def _read(read: Read, scan: Scan, offsets: list[int]) -> Iterator[Diagnostic]:
-    target = next(s for s in statements_of(scan.body) if s.target == read.tensor)
-    if not any(scan.index in free_indices(s) for s in target.subscripts):
+def _read(
+    read: Read, scan: Scan, offsets: list[int], writes: list[Statement], step: Round
+) -> Iterator[Diagnostic]:
+    target = writes[0]
+    if any(not step.offsets(write.subscripts, scan) for write in writes):
         yield diagnostic(
             "E0425",
             f"`{read.tensor}` is accumulated over the rounds of `{scan.index}`, and read in one",

@@ -81,7 +81,8 @@ class Scope:
     def nearest(self, key: str, meanings: Collection[Meaning]) -> str | None:
         """The name most like `key`: of the program, else, where any will do, of the language."""
         names = [name for name, symbol in self.symbols.items() if symbol.meaning in meanings]
-        near = get_close_matches(key, [name for name in names if name != key], 1, cutoff=0.5)
+        names = [name for name in names if name.partition(".grad")[0] != key]
+        near = get_close_matches(key, names, 1, cutoff=0.5)
         if not near and len(meanings) == len(WORDS):
             near = get_close_matches(key, (*FUNCTIONS, *REDUCTIONS, *CONSTANTS), 1)
         return near[0] if near else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from einbatch.diagnostics import Diagnostic, EinbatchError, Span, fail
+from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
 from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.expressions import Resolver, not_an_index
 from einbatch.elaborate.scope import WORDS
 from einbatch.ir import (
+    REDUCTIONS,
     Expression,
     IndexValue,
     Read,
@@ -59,25 +60,32 @@ def resolve_steps(
             pass
 
 
-def resolve_statement(resolver: Resolver, typed: Typed, *, update: bool) -> Statement:
-    """One assignment in the core language; EinbatchError where it breaks a rule."""
+def resolve_statement(
+    resolver: Resolver, typed: Typed, attempts: Attempts, *, update: bool
+) -> Statement | None:
+    """One assignment in the core language, or None; what is wrong goes to `attempts`."""
     assign = typed.assign
     name = target_name(assign.target)
-    work = Attempts()
-    work.attempt(lambda: _check_target(resolver, name, update=update))
-    work.attempt(lambda: _check_scanned(typed))
-    subscripts = work.attempt(lambda: _subscripts(resolver, assign.target))
-    value = work.attempt(lambda: resolver.number(assign.value))
-    if work.errors or subscripts is None or value is None:
-        raise EinbatchError(work.errors)
+    attempts.attempt(lambda: _check_target(resolver, name, assign.span, update=update))
+    attempts.attempt(lambda: _check_scanned(typed))
+    subscripts = attempts.attempt(lambda: _subscripts(resolver, assign.target))
+    value = attempts.attempt(lambda: resolver.number(assign.value))
+    if subscripts is None or value is None:
+        return None
+    attempts.attempt(lambda: _check_kept(value, typed))
     scans = tuple(index.key for index in typed.scans)
-    occurring = tuple(i for i in free_indices(*subscripts, value) if i not in scans)
-    loops = _check_loops(resolver, typed.loops, occurring, (*subscripts, value))
+    indices = tuple(i for i in free_indices(*subscripts, value) if i not in scans)
     statement = Statement(
-        name.key, subscripts, assign.operator, value, loops, assign.span, assign.partial
+        name.key, subscripts, assign.operator, value, indices, assign.span, assign.partial
     )
+    if typed.loops is not None:
+        wrong = list(_check_loops(resolver, typed.loops, statement))
+        attempts.keep(wrong)
+        if wrong:
+            return statement
+        statement = replace(statement, indices=tuple(index.key for index in typed.loops))
     if assign.operator == "=":
-        _check_assignment(statement)
+        attempts.attempt(lambda: _check_assignment(statement))
     return statement
 
 
@@ -118,6 +126,21 @@ def _check_scanned(typed: Typed) -> None:
                 raise _scanned_already(index, scanned)
 
 
+def _check_kept(value: Expression, typed: Typed) -> None:
+    """A softmax is over all values of its index, and a round has one of them."""
+    for node in walk(value):
+        if isinstance(node, Reduce) and REDUCTIONS[node.reduction].keeps:
+            for scanned in typed.scans:
+                if scanned.key in node.indices:
+                    raise fail(
+                        "E0403",
+                        f"`{node.reduction}` is over every `{scanned.key}`, and a round has one",
+                        (node.span, f"over `{scanned.key}`"),
+                        (scanned.span, "scanned here"),
+                        help="give it a statement of its own before the scan",
+                    )
+
+
 def _scanned_already(index: tree.Identifier, scanned: tree.Identifier) -> EinbatchError:
     return fail(
         "E0403",
@@ -142,8 +165,16 @@ def _subscripts(resolver: Resolver, target: tree.Access | tree.Name) -> tuple[Ex
             return resolver.subscripts(tensor, subscripts)
 
 
-def _check_target(resolver: Resolver, name: tree.Identifier, *, update: bool) -> None:
+def _check_target(resolver: Resolver, name: tree.Identifier, span: Span, *, update: bool) -> None:
     symbol = resolver.scope.find(name.key)
+    base, dot, _ = name.key.rpartition(".grad")
+    if dot and resolver.scope.find(base) is None:
+        raise fail(
+            "E0808",
+            f"there is no tensor `{base}` to have the cotangent `{name.key}`",
+            (span, "written here"),
+            help="a cotangent is named after its tensor: `T.grad`",
+        )
     if symbol is None or symbol.meaning == "value":
         return
     if update and symbol.meaning in ("param", "state"):
@@ -172,25 +203,17 @@ def _writing_hint(meaning: str) -> str:
 
 
 def _check_loops(
-    resolver: Resolver,
-    loops: tuple[tree.Identifier, ...] | None,
-    occurring: tuple[str, ...],
-    expressions: tuple[Expression, ...],
-) -> tuple[str, ...]:
-    """The index space: the list as typed, which must be exactly what occurs."""
-    if loops is None:
-        return occurring
-    errors: list[Diagnostic] = []
+    resolver: Resolver, loops: tuple[tree.Identifier, ...], statement: Statement
+) -> Iterator[Diagnostic]:
+    """The list as typed must be exactly the indices that occur."""
+    occurring = statement.indices
     seen: dict[str, tree.Identifier] = {}
     for index in loops:
-        errors += _check_loop_index(resolver, index, seen, occurring)
+        yield from _check_loop_index(resolver, index, seen, occurring)
         seen.setdefault(index.key, index)
     for name in occurring:
         if name not in seen:
-            errors += _missing(name, expressions, loops).diagnostics
-    if errors:
-        raise EinbatchError(errors)
-    return tuple(index.key for index in loops)
+            yield _missing(name, statement, loops)
 
 
 def _check_loop_index(
@@ -220,16 +243,16 @@ def _check_loop_index(
     return ()
 
 
-def _missing(
-    name: str, expressions: tuple[Expression, ...], loops: tuple[tree.Identifier, ...]
-) -> EinbatchError:
-    span = span_of_index(name, expressions)
-    return fail(
+def _missing(name: str, statement: Statement, loops: tuple[tree.Identifier, ...]) -> Diagnostic:
+    sums = statement.operator == "=" and name not in free_indices(*statement.subscripts)
+    return diagnostic(
         "E0401",
         f"index `{name}` is not in the loop list",
-        (span, "used here"),
+        (span_of_index(name, (*statement.subscripts, statement.value)), "used here"),
         (loops[0].span.merge(loops[-1].span), "the loop list"),
-        help=f"add `{name}` to the list, or sum over it with `sum[{name}](…)`",
+        help=f"sum over it: `sum[{name}](…)`, or `+=` with `{name}` in the list"
+        if sums
+        else f"add `{name}` to the list, or sum over it with `sum[{name}](…)`",
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from einbatch.diagnostics import Diagnostic, diagnostic
 from einbatch.elaborate.affine import affine_form
-from einbatch.elaborate.extents import show
 from einbatch.elaborate.integers import integer_constants, integer_values, is_integer
 from einbatch.elaborate.polynomial import constant_difference, simplest
+from einbatch.elaborate.show_extent import show
 from einbatch.ir import (
     Expression,
     Extent,

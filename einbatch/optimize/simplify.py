@@ -49,7 +49,8 @@ def simplify(program: Program) -> Program:
             return statement  # a loop less would add fewer terms
         return _signed(replace(statement, value=value))
 
-    return replace(program, statements=_without_zeros(map_statements(program.statements, rule)))
+    steps = map_statements(program.statements, rule)
+    return replace(program, statements=_without_zeros(steps, program.cotangent))
 
 
 def _simplified(expression: Expression) -> Expression:
@@ -239,14 +240,14 @@ def _turned(value: Expression) -> Expression | None:
             return None
 
 
-def _without_zeros(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps without those that add zero, but for tensors that nothing else writes."""
-    others = {s.target for s in statements_of(steps) if not _adds_nothing(s)}
+def _without_zeros(steps: tuple[Step, ...], suffix: str) -> tuple[Step, ...]:
+    """The steps without cotangents' contributions of zero, but for the only one of a tensor."""
+    others = {s.target for s in statements_of(steps) if not _adds_nothing(s, suffix)}
     kept: list[Step] = []
     for step in steps:
         if not isinstance(step, Statement):
-            kept.append(replace(step, body=_without_zeros(step.body)))
-        elif not _adds_nothing(step):
+            kept.append(replace(step, body=_without_zeros(step.body, suffix)))
+        elif not _adds_nothing(step, suffix):
             kept.append(step)
         elif step.target not in others:
             others.add(step.target)
@@ -254,5 +255,6 @@ def _without_zeros(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(kept)
 
 
-def _adds_nothing(statement: Statement) -> bool:
-    return statement.operator in ("+=", "-=") and statement.value == ZERO
+def _adds_nothing(statement: Statement, suffix: str) -> bool:
+    zero = statement.operator in ("+=", "-=") and statement.value == ZERO
+    return zero and statement.target.endswith(suffix)
