@@ -47,7 +47,7 @@ def cases():
         yield pytest.param(name, "numpy", marks=[pytest.mark.xfail(loses, reason=reason)])
 
 
-@pytest.mark.parametrize(("name", "backend"), cases())
+@pytest.mark.parametrize(("name", "backend"), list(cases()))
 def test_values_and_gradients_equal_torch(name: str, backend: str):
     lesson, draws = LESSONS[name], np.random.default_rng(5)
     for batch in (3, 2):
