@@ -159,7 +159,7 @@ class _Region:
             found = factor_of(graph, number)
             if found is None or abs(found[1]) != factor or found[0] in self.inside:
                 continue
-            if found[0] in absorbing:
+            if found[0] in absorbing and found[0] not in uses.constant:
                 self._try(found[0])
 
     def _absorbing(self) -> set[int]:
