@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from einbatch.plan.allowance import show_bytes
+from einbatch.plan.liveness import WRITES
 from einbatch.plan.operations import FLOPS, POINTWISE
 
 if TYPE_CHECKING:
@@ -15,7 +16,44 @@ if TYPE_CHECKING:
 
 def describe(plan: Plan) -> str:
     """Contraction orders and FLOPs for each statement, then the buffers, then memory."""
-    return "\n".join([*_statements(plan), "", *_buffers(plan), "", *_memory(plan)]) + "\n"
+    loops = _loops(plan)
+    parts = [*_statements(plan), "", *loops, *([""] if loops else []), *_buffers(plan), ""]
+    return "\n".join([*parts, *_memory(plan)]) + "\n"
+
+
+def count_rounds(plan: Plan) -> list[int]:
+    """For each value how often it is computed: the rounds of all loops around it."""
+    rounds: list[int] = []
+    stack = [1]
+    for value in plan.values:
+        if value.operation == "loop":
+            extent = value.attributes[1]
+            assert isinstance(extent, int)
+            stack.append(stack[-1] * extent)
+        elif value.operation == "end":
+            stack.pop()
+        rounds.append(stack[-1])
+    return rounds
+
+
+def _loops(plan: Plan) -> list[str]:
+    """Each loop with its rounds and with what one of them takes, inside the one around it."""
+    lines: list[str] = []
+    depth = 0
+    places: list[int] = []
+    counts: list[int] = []
+    for number, value in enumerate(plan.values):
+        if value.operation == "loop":
+            places.append(len(lines))
+            counts.append(0)
+            depth += 1
+            lines.append(f"{'  ' * depth}{value.attributes[1]} rounds")
+        elif value.operation == "end":
+            lines[places.pop()] += f" of {counts.pop()} operations"
+            depth -= 1
+        elif counts and (plan.buffers[number].place != "alias" or value.operation in WRITES):
+            counts[-1] += 1
+    return ["loops", *lines] if lines else []
 
 
 def count_flops(plan: Plan, number: int) -> int:
@@ -38,15 +76,17 @@ def count_flops(plan: Plan, number: int) -> int:
 def _statements(plan: Plan) -> list[str]:
     lines = ["statements" + " " * 2 + "(contractions in order; operations on numbers)"]
     flops = [0] * len(plan.statements)
+    rounds = count_rounds(plan)
     for number, origin in enumerate(plan.origins):
         if not plan.constant[number]:
-            flops[origin] += count_flops(plan, number)
+            flops[origin] += rounds[number] * count_flops(plan, number)
     for number, text in enumerate(plan.statements):
         lines.append(f"  {one_line(text)}")
         for item in plan.contractions:
             if item.statement == number:
                 left, right, result = (",".join(x) for x in (item.left, item.right, item.result))
-                lines.append(f"      [{left}] × [{right}] → [{result}]  {item.flops:,}")
+                times = f" × {rounds[item.value]}" if rounds[item.value] > 1 else ""
+                lines.append(f"      [{left}] × [{right}] → [{result}]  {item.flops:,}{times}")
         lines.append(f"      total {flops[number]:,}")
     lines.append(f"  all statements {sum(flops):,}")
     return lines

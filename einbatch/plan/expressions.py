@@ -279,23 +279,13 @@ def _power(low: Lowering, base: Term, exponent: Term) -> Term:
         return low.pointwise("power", base, exponent)
     if number == 0 or abs(number) > POWERS:
         return low.pointwise("power", base, exponent)
-    result = power_of(low, base, abs(int(number)))
+    result = _power_of(low, base, abs(int(number)))
     return result if number > 0 else low.pointwise("divide", low.number(1), result)
 
 
-def power_of(low: Lowering, base: Term, exponent: int) -> Term:
+def _power_of(low: Lowering, base: Term, exponent: int) -> Term:
     """A positive integer power, by squaring."""
     if exponent == 1:
         return base
-    half = low.pointwise("square", power_of(low, base, exponent // 2))
+    half = low.pointwise("square", _power_of(low, base, exponent // 2))
     return low.pointwise("multiply", half, base) if exponent % 2 else half
-
-
-__all__ = [
-    "is_integral",
-    "lower",
-    "lower_condition",
-    "lower_integer",
-    "lower_number",
-    "reduce_number",
-]
