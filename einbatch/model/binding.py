@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from einbatch.diagnostics import Diagnostic, EinbatchError
 from einbatch.elaborate import bind_extents
-from einbatch.ir import Program, Tensor
+from einbatch.ir import Number, Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_members, convert, missing
 from einbatch.model.draws import EVALUATION, Moment, drawn
@@ -26,6 +26,15 @@ def refuse_large(program: Program, extents: Mapping[str, int], dtype: Dtype) -> 
     findings = check_tensors(program, extents, dtype)
     if findings:
         raise EinbatchError(findings)
+
+
+def _known_extents(program: Program) -> dict[str, int]:
+    """The extents that the program itself fixes."""
+    return {
+        index.name: int(index.extent.value)
+        for index in program.indices
+        if isinstance(index.extent, Number)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ def bind(
         array = attempt(lambda tensor=tensor: array_of(tensor))
         if array is not None:
             arrays[tensor.name] = array
+    refuse_large(program, _known_extents(program), dtype)
     if errors:
         raise EinbatchError(errors)
     extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
