@@ -15,7 +15,7 @@ from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, check_names, fold_names, merge_names
+from einbatch.model.arrays import Array, check_names, fold_names, merge_names, missing
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
@@ -23,6 +23,7 @@ from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
 from einbatch.model.initial import initial_array
 from einbatch.model.restrict import restrict
+from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
 from einbatch.plan import allowance
 from einbatch.syntax import unparse
@@ -172,6 +173,35 @@ class Model:
         given = self._inputs(data, inputs)
         values = self._values(derived, outputs, self._params(params), given, moment)
         return mean_of(values[objective]), {name: values[name + suffix] for name in names}
+
+    def hessian_vector_product(
+        self,
+        params: Inputs | None,
+        direction: Inputs,
+        data: Inputs | None = None,
+        *,
+        moment: Moment = EVALUATION,
+        **inputs: ArrayLike,
+    ) -> dict[str, Array]:
+        """The Hessian of the objective to the params, times `direction`, for each param.
+
+        `direction` has an array for each param, of its shape; so has the result.
+        """
+        curved = self._curvature
+        given = merge_names(direction)
+        check_names(given, list(curved.directions), "param")
+        for tensor in self.params:
+            if tensor.name not in given:
+                raise missing(tensor)
+        along = {curved.directions[name]: value for name, value in given.items()}
+        whole = {**self._inputs(data, inputs), **along}
+        names = tuple(curved.outputs.values())
+        values = self._values(curved.program, names, self._params(params), whole, moment)
+        return {name: values[output] for name, output in curved.outputs.items()}
+
+    @cached_property
+    def _curvature(self) -> Curvature:
+        return curvature(self._differentiated((), False))
 
     def step(
         self,
