@@ -47,12 +47,18 @@ def keep_wanted(graph: Graph, wanted: Iterable[int]) -> tuple[list[Value], dict[
 def roots_of(values: Sequence[Value]) -> list[int]:
     """For each value the one whose memory it is: its own, or what it lies in."""
     roots: list[int] = []
-    carried: set[int] = set()
+    carried: dict[int, int] = {}  # what loops write in place, with what the round began with
     for number, value in enumerate(values):
-        if value.operation == "carry" or (
-            value.operation in WRITES and value.arguments[0] in carried
-        ):
-            carried.add(number)
+        before = carried.get(value.arguments[0]) if value.arguments else None
+        if value.operation == "carry":
+            carried[number] = number
+        elif value.operation in WRITES and before is not None:
+            carried[number] = before
+        elif value.operation == "exit":
+            began = carried[value.arguments[0]]
+            around = carried.get(values[began].arguments[0])
+            if around is not None:
+                carried[number] = around
         aliases = value.operation in ALIASES or number in carried
         roots.append(roots[value.arguments[0]] if aliases else number)
     return roots

@@ -156,3 +156,19 @@ def test_gathers_and_scatters_in_a_scan():
             integer={"w": 6},
         )
     )
+
+
+def test_what_an_outer_round_adds_to_what_an_inner_scan_writes():
+    shapes = {"x": (4, 2), "U": (2, 2), "g": (3, 4, 2), "z": (3, 4, 2)}
+    check(
+        build(
+            {"l": 3, "t": 4, "j": 2, "k": 2},
+            shapes,
+            "g[2,t,j] = x[t,j]",
+            down(
+                "l",
+                down("t", "z[l,t,j] += g[l,t,j]", "~g[l,t-1,k] += z[l,t,j]*U[j,k]"),
+                "~g[l-1,t,j] += z[l,t,j]",
+            ),
+        )
+    )
