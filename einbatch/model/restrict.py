@@ -40,7 +40,7 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
     for step in reversed(program.statements):
         if needed.intersection(written([step])):
             kept.append(step)
-            needed |= _names_read([step])
+            needed |= {*written([step]), *_names_read([step])}
     statements = tuple(reversed(kept))
     tensors = [tensor for tensor in program.tensors if tensor.name in needed]
     steps = (*statements, *reports, *late)
