@@ -128,6 +128,9 @@ class Random:
         item: list[str | Loop] = body
         for name, down in zip(reversed(scanned), reversed(downs), strict=True):
             item = [Loop(name, item, down)]
+            if two and name == "t" and self.draw(st.booleans()):
+                other = ", ".join((self.pick(["s-1", "s+1", "s"]), "t", *free))
+                item.append(f"~{shifted}[{other}] += {h}[{own}]*{self.read(('s', 't', *free))}")
         self.items += item
 
 
