@@ -26,6 +26,7 @@ from einbatch.autodiff.activity import differentiable_reads, find_active, find_r
 from einbatch.autodiff.contribution import Coefficient, Contribution, written
 from einbatch.autodiff.hoist import hoist_nested
 from einbatch.autodiff.pull import Pull
+from einbatch.autodiff.rounds import combine_rounds
 from einbatch.autodiff.versions import separate_versions
 from einbatch.diagnostics import fail
 from einbatch.elaborate.integers import mark_integers
@@ -116,7 +117,7 @@ def _asked(program: Program, wrt: Collection[str]) -> tuple[str, ...]:
 
 class _Differentiation:
     def __init__(self, program: Program, asked: tuple[str, ...], *, textbook: bool) -> None:
-        program = separate_versions(program)
+        program = separate_versions(combine_rounds(program))
         assert program.objective is not None
         self.asked = asked
         self.target = program.objective.tensor
@@ -193,7 +194,8 @@ class _Differentiation:
         wanted = statement.target in self.active and statement.target in self.reaching
         if not wanted or statement.target not in self.started:
             return
-        cotangent = Read(self.name(statement.target), statement.subscripts)
+        guard = ZERO if statement.partial else None
+        cotangent = Read(self.name(statement.target), statement.subscripts, guard)
         contributions = list(self.pull.statement(statement, cotangent))
         for contribution in reversed(contributions):
             is_zero = ("*", ZERO) in contribution.flow.factors
