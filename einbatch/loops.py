@@ -34,6 +34,7 @@ from einbatch.ir.program import (
     Statement,
     Step,
     Tensor,
+    statements_of,
 )
 
 Element = tuple[int, ...]
@@ -120,16 +121,23 @@ class Nest:
                 case Statement():
                     self.run_statement(step, at)
                 case Scan(index=index, down=down, body=body):
+                    for statement in statements_of(body):
+                        self.begin(statement)
                     rounds = range(self.extents[index])
                     for number in reversed(rounds) if down else rounds:
                         self.run(body, {**at, index: number})
 
-    def run_statement(self, statement: Statement, at: Mapping[str, int]) -> None:
-        """The loop nest of one statement."""
+    def begin(self, statement: Statement) -> None:
+        """A target without a value starts, element by element, from the operator's identity."""
         name = statement.target
         if name not in self.tensors:
             start = IDENTITY[statement.operator]
             self.tensors[name] = dict.fromkeys(product(*map(range, self.shapes[name])), start)
+
+    def run_statement(self, statement: Statement, at: Mapping[str, int]) -> None:
+        """The loop nest of one statement."""
+        name = statement.target
+        self.begin(statement)
         cells = self.tensors[name]
         for here in self.space(statement.indices, at):
             element = self.element(statement.subscripts, here)
