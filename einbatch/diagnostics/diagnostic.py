@@ -68,7 +68,10 @@ class EinbatchError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n\n".join(str(item) for item in self.diagnostics))
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(item) for item in self.diagnostics)
 
     def __reduce__(self) -> tuple[type[EinbatchError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Attempts:
     """Actions each of which may fail, and the errors of those that did."""
 
-    errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    errors: dict[Diagnostic, None] = field(default_factory=dict[Diagnostic, None])
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """The action's result, or None with its errors kept."""
@@ -28,9 +28,7 @@ class Attempts:
 
     def keep(self, found: Iterable[Diagnostic]) -> None:
         """Keeps these errors too, each of them once."""
-        for item in found:
-            if item not in self.errors:
-                self.errors.append(item)
+        self.errors.update(dict.fromkeys(found))
 
     def stop_on_errors(self) -> None:
         """EinbatchError with everything kept, if there is anything."""

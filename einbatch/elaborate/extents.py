@@ -32,8 +32,8 @@ from einbatch.ir import (
 
 Variable = tuple[str, ...]
 """`("index", "i")`, `("extent", "B")`, `("axis", "W", "0")` or `("constant", "J")`."""
-LONGEST = 1000
-"""The most parts that an extent or a constant may have once everything known is put in."""
+LONGEST = 200
+"""The most parts that an extent may have where only data fix it, all that is known put in."""
 MOST_PLACES = 8
 """The most places of a circle that are shown."""
 
@@ -68,7 +68,7 @@ class Extents:
     names: dict[Variable, str] = field(default_factory=dict[Variable, str])
     settled: dict[Variable, Expression] = field(default_factory=dict[Variable, Expression])
     failed: dict[Variable, EinbatchError] = field(default_factory=dict[Variable, EinbatchError])
-    errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    errors: dict[Diagnostic, None] = field(default_factory=dict[Diagnostic, None])
 
     def root(self, variable: Variable) -> Variable:
         """The variable that stands for a class."""
@@ -139,7 +139,7 @@ class Extents:
 
     def _fail(self, marks: tuple[Variable, ...], error: EinbatchError) -> None:
         self.failed.update(dict.fromkeys(marks, error))
-        self.errors += [item for item in error.diagnostics if item not in self.errors]
+        self.errors.update(dict.fromkeys(error.diagnostics))
 
     def _below(self, mark: Variable) -> Iterator[Variable]:
         for node in walk(self._definition(mark)):
@@ -203,17 +203,16 @@ class Extents:
     def resolve(self, expression: Expression) -> Expression:
         """An extent's expression with everything known put in, folded where it is a number."""
         replaced = self._replace(expression)
-        nodes = list(islice(walk(replaced), LONGEST + 1))
-        if len(nodes) > LONGEST:
+        if not any(isinstance(node, Extent) for node in walk(replaced)):
+            return _number(evaluate_constant(replaced, {}, {}), expression.span)
+        if len(list(islice(walk(replaced), LONGEST + 1))) > LONGEST:
             raise fail(
                 "E0306",
                 f"this is made of more than {LONGEST} parts that only data fix",
                 (expression.span, "an extent or a constant"),
                 help="declare one of the extents in it by a number",
             )
-        if any(isinstance(node, Extent) for node in nodes):
-            return replaced
-        return _number(evaluate_constant(replaced, {}, {}), expression.span)
+        return replaced
 
     def _replace(self, expression: Expression) -> Expression:
         match expression:

@@ -28,6 +28,8 @@ WORDS: dict[Meaning, str] = {
 }
 TENSORS: frozenset[Meaning] = frozenset({"input", "param", "state", "draw", "value"})
 CONSTANTS = ("pi", "inf")
+MOST_SEARCHES = 20
+"""How often a program's errors search for the nearest name, which costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Scope:
 
     symbols: dict[str, Symbol] = field(default_factory=dict[str, Symbol])
     errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    searches: int = 0
 
     def find(self, key: str) -> Symbol | None:
         """What a name means, or None."""
@@ -80,6 +83,9 @@ class Scope:
 
     def nearest(self, key: str, meanings: Collection[Meaning]) -> str | None:
         """The name most like `key`: of the program, else, where any will do, of the language."""
+        self.searches += 1
+        if self.searches > MOST_SEARCHES:
+            return None
         names = [name for name, symbol in self.symbols.items() if symbol.meaning in meanings]
         names = [name for name in names if name.partition(".grad")[0] != key]
         near = get_close_matches(key, names, 1, cutoff=0.5)

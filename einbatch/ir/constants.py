@@ -61,9 +61,7 @@ def _bounded(primitive: str, values: list[Value], expression: Expression) -> Val
     try:
         if primitive == "pow":
             _check_power(values[0], values[1])
-        result = _normal(_MEANING[primitive](*values))
-        if not isinstance(result, float) and _bits(result) > BITS:
-            raise OverflowError
+        result = _exact(_normal(_MEANING[primitive](*values)))
     except (ZeroDivisionError, ValueError) as error:
         raise fail(
             "E0305",
@@ -96,6 +94,13 @@ def _check_power(base: Value, exponent: Value) -> None:
         raise OverflowError
 
 
+def _exact(value: Value) -> Value:
+    """The value, if it is no number with too many digits."""
+    if not isinstance(value, float) and _bits(value) > BITS:
+        raise OverflowError
+    return value
+
+
 def _bits(value: int | Fraction) -> int:
     return max(value.numerator.bit_length(), value.denominator.bit_length())
 
@@ -113,14 +118,14 @@ def _normal(value: Value | complex | bool) -> Value:
 def _add(*values: Value) -> Value:
     total: Value = 0
     for value in values:
-        total = total + value
+        total = _exact(total + value)
     return total
 
 
 def _multiply(*values: Value) -> Value:
     total: Value = 1
     for value in values:
-        total = total * value
+        total = _exact(total * value)
     return total
 
 
