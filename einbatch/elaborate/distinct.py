@@ -49,7 +49,8 @@ def _tells(
     form = affine_form(transform(subscript, rule), step.constants)
     if form is None:
         return False
-    digits = sorted((abs(c), name) for name, c in form.coefficients if name not in known)
+    unknown = [pair for pair in form.coefficients if pair[0] not in known]
+    digits = sorted((abs(c), name) for name, c in unknown if sizes[name] != Number(1))
     reached = 0
     for coefficient, name in digits:
         size = sizes[name]
