@@ -28,7 +28,7 @@ from einbatch.autodiff.hoist import hoist_nested
 from einbatch.autodiff.pull import Pull
 from einbatch.autodiff.rounds import combine_rounds
 from einbatch.autodiff.versions import separate_versions
-from einbatch.diagnostics import fail
+from einbatch.diagnostics import deep_stack, fail
 from einbatch.elaborate.integers import mark_integers
 from einbatch.ir.build import ONE, ZERO, names_of
 from einbatch.ir.canonical import in_canonical_order
@@ -49,6 +49,7 @@ from einbatch.ir.traverse import free_indices, reads, walk
 from einbatch.optimize.simplify import simplify as simplify_program
 
 
+@deep_stack()
 def differentiate(
     program: Program, wrt: Collection[str] = (), *, simplify: bool = True, keep: bool = False
 ) -> Program:

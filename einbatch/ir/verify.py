@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from einbatch.diagnostics import deep_stack
 from einbatch.ir.primitives import PRIMITIVES, REDUCTIONS
 from einbatch.ir.program import (
     Apply,
@@ -21,6 +22,7 @@ from einbatch.ir.program import (
 from einbatch.ir.traverse import children, free_indices, walk
 
 
+@deep_stack()
 def verify(program: Program) -> list[str]:
     """Every broken rule, one line each; empty for a program that is well formed."""
     steps = (*program.statements, *program.reports, *program.updates)
