@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from einbatch.diagnostics import Diagnostic, diagnostic
-from einbatch.elaborate.affine import affine_form
+from einbatch.elaborate.affine import affine_form, with_extents
 from einbatch.elaborate.integers import integer_constants, integer_values, is_integer
 from einbatch.elaborate.polynomial import constant_difference, simplest
 from einbatch.elaborate.show_extent import show
 from einbatch.ir import (
     Expression,
-    Extent,
     IndexValue,
     Program,
     Read,
     Statement,
     reads,
     statements_of,
-    transform,
 )
 from einbatch.ir.build import ONE, ZERO, subtract
 
@@ -78,8 +76,8 @@ def _outside(
     if form is None or isinstance(subscript, IndexValue):
         return
     extents = {index.name: index.extent for index in program.indices}
-    least = _resolved(form.least(), extents)
-    greatest = _resolved(form.greatest(), extents)
+    least = with_extents(form.least(), extents)
+    greatest = with_extents(form.greatest(), extents)
     below = constant_difference(least, ZERO)
     above = constant_difference(greatest, extent)
     if (below is not None and below < 0) or (above is not None and above >= 0):
@@ -90,13 +88,6 @@ def _outside(
             (subscript.span, f"reaches {reach}; 0 … {_last(extent)} are inside"),
             help="subscripts count from 0; `(x[…] else 0)` says what is read outside",
         )
-
-
-def _resolved(expression: Expression, extents: Mapping[str, Expression]) -> Expression:
-    def rule(node: Expression) -> Expression:
-        return extents.get(node.name, node) if isinstance(node, Extent) else node
-
-    return transform(expression, rule)
 
 
 def _last(extent: Expression) -> str:
