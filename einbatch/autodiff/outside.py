@@ -25,10 +25,10 @@ def _tests(program: Program, subscript: Expression, extent: Expression) -> Itera
         return
     form = affine_form(subscript, {})
     known = {index.name: index.extent for index in program.indices}
-    least = None if form is None else constant_difference(with_extents(form.least(), known), ZERO)
-    most = (
-        None if form is None else constant_difference(with_extents(form.greatest(), known), extent)
-    )
+    least = most = None
+    if form is not None:
+        least = constant_difference(with_extents(form.least(), known), ZERO)
+        most = constant_difference(with_extents(form.greatest(), known), extent)
     if least is None or least < 0:
         yield call("lt", subscript, ZERO)
     if most is None or most >= 0:
