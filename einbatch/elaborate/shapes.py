@@ -18,6 +18,7 @@ from einbatch.ir import (
     Index,
     IndexValue,
     Number,
+    Read,
     Statement,
     Tensor,
     reads,
@@ -111,6 +112,7 @@ class Shapes:
         extents.name_classes(self._named(declared))
         extents.settle()
         self.attempts.attempt(lambda: self._infer_ranges(extents, statements, declared))
+        self._join_gathered(extents, statements, declared)
         self._name_loose_axes(extents)
         extents.names.clear()
         extents.name_classes(self._named(declared))
@@ -149,6 +151,25 @@ class Shapes:
         root = extents.root(axis)
         indices = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
         return any(extents.root(("index", key)) == root for key in indices)
+
+    def _join_gathered(
+        self, extents: Extents, steps: tuple[Statement, ...], declared: Declared
+    ) -> None:
+        """An implicit input's axis that only `w in v` subscripts has the extent of `v`."""
+        members = {t.name: t.member for t in declared.tensors if t.member is not None}
+        found = (
+            (read, k, subscript)
+            for statement in steps
+            for expression in (*statement.subscripts, statement.value)
+            for read in reads(expression)
+            if read.tensor in self.implicit
+            for k, subscript in enumerate(read.subscripts)
+        )
+        for read, k, subscript in found:
+            axis = ("axis", read.tensor, str(k))
+            member = members.get(subscript.tensor) if isinstance(subscript, Read) else None
+            if member is not None and not self._is_known(extents, axis):
+                extents.join(("index", member), axis, subscript.span)
 
     def _name_loose_axes(self, extents: Extents) -> None:
         """An implicit input's axis that no index runs over gets an index of its own."""
