@@ -10,6 +10,7 @@ from einbatch.elaborate.integers import integer_constants, integer_values, is_in
 from einbatch.elaborate.polynomial import constant_difference, simplest
 from einbatch.elaborate.show_extent import show
 from einbatch.ir import (
+    Apply,
     Expression,
     IndexValue,
     Program,
@@ -17,6 +18,7 @@ from einbatch.ir import (
     Statement,
     reads,
     statements_of,
+    walk,
 )
 from einbatch.ir.build import ONE, ZERO, subtract
 
@@ -51,8 +53,7 @@ def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagn
             "E0416",
             f"a subscript of `{name}` is not an integer",
             (subscript.span, "this may be any number"),
-            help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
-            "and sums, products and `mod` of those",
+            help=_integer_hint(subscript),
         )
     axes = f"[{','.join(given.axes)}]" if given.axes else ""
     return diagnostic(
@@ -61,6 +62,15 @@ def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagn
         (subscript.span, f"`{given.name}` may be any number"),
         (given.span, "declared here, without `in`"),
         help=f"declare the index that its integers are in: `input {given.name}{axes} in k`",
+    )
+
+
+def _integer_hint(subscript: Expression) -> str:
+    if any(isinstance(node, Apply) and node.primitive == "div" for node in walk(subscript)):
+        return "say where a division with a rest goes: `floor(…)`"
+    return (
+        "subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
+        "and sums, products and `mod` of those"
     )
 
 
