@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _quiet()
     except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
     except arguments.Misuse as misuse:
         print(f"einbatch {chosen.verb}: {misuse}", file=sys.stderr)

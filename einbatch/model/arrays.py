@@ -83,7 +83,8 @@ def _no_numbers(tensor: Tensor, what: str) -> EinbatchError:
 
 
 def _check_integral(tensor: Tensor, array: Array) -> None:
-    wrong = ~(np.isfinite(array) & (np.floor(array) == array) & (np.abs(array) < 2.0**63))
+    with np.errstate(all="ignore"):  # 2^63 is infinite as a float16
+        wrong = ~(np.isfinite(array) & (np.floor(array) == array) & (np.abs(array) < 2.0**63))
     if wrong.any():
         place = _first(wrong)
         raise fail(
