@@ -87,11 +87,24 @@ def _averages(value: Expression, batch: str, extents: set[str]) -> Iterator[Expr
         case Apply(primitive=("add" | "neg" | "mul"), arguments=arguments):
             for argument in arguments:
                 yield from _averages(argument, batch, extents)
-        case Apply(primitive="div", arguments=(_, Extent(name=name))) if name in extents:
+        case Apply(primitive="div", arguments=(_, below)) if _has_factor(below, extents):
             yield value
         case Apply(primitive="div", arguments=(above, _)):
             yield from _averages(above, batch, extents)
         case Reduce(reduction="mean", indices=indices) if batch in indices:
             yield value
+        case Reduce(reduction="sum", body=body):
+            yield from _averages(body, batch, extents)
         case _:
             pass
+
+
+def _has_factor(below: Expression, extents: set[str]) -> bool:
+    """True for `B`, and for products with it."""
+    match below:
+        case Extent(name=name):
+            return name in extents
+        case Apply(primitive="mul", arguments=arguments):
+            return any(_has_factor(argument, extents) for argument in arguments)
+        case _:
+            return False

@@ -85,6 +85,19 @@ def test_the_batch_convention_of_batch_statistics():
     assert np.allclose(grads["x"], pulled - pulled.mean(0))
 
 
+def test_a_logarithm_of_a_sum_over_the_batch():
+    text = (
+        "batch b < B\nindex j < 2\ninput x[b,j]\nparam w[j] = 1\ng[b,j] = w[j]*x[b,j]\n"
+        "Z = sum[b,j](exp(g[b,j]))\nL[b] = log(Z) - g[b,0]\nminimize L"
+    )
+    assert on_file(grad(text), "check").code == 0
+    x = np.array([[1.0, 2], [3, 4], [5, 6]])
+    _, grads = gradients(text, wrt=("x",), x=x)
+    expected = 3 * np.exp(x) / np.exp(x).sum() - [1, 0]
+    assert np.allclose(grads["x"], expected)
+    assert np.allclose(grads["w"], (expected * x).mean(0))
+
+
 def test_a_factor_b_where_it_flows_back():
     text = "batch b < B\ninput x[b]\nparam w = 2\nfor b: m += w*x[b]\nL = m^2\nminimize L"
     lines = backward(text, "--wrt", "x")
@@ -142,7 +155,8 @@ def test_a_local_derivative_uses_the_output():
 def test_a_nested_part_is_hoisted():
     text = (
         "batch b < B\nindex i < 3, j < 2\ninput x[b,i]\nparam W[j,i] ~ normal(0, 1)\n"
-        "param C[j] = 0\nh[b,j] = σ( Σ_i (W[j,i] x[b,i]) − C[j] )\nfor b,j: L[b] += h[b,j]\nminimize L"
+        "param C[j] = 0\nh[b,j] = σ( Σ_i (W[j,i] x[b,i]) − C[j] )\n"
+        "for b,j: L[b] += h[b,j]\nminimize L"
     )
     derived = grad(text)
     assert "h_1[b,j]" in derived
@@ -218,6 +232,19 @@ def test_hand_written_gradients_are_checked():
     assert wrong.code == 1
     assert "W.grad, written by hand: WRONG" in wrong.out
     assert "model.ein:9:" in wrong.err
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["prod[i](w[i]*x[b,i])", "sum[i](w[i]*x[b,i]*mask[b,i])", "w[0]*x[b,0]*(1 + [training])"],
+)
+def test_every_derivative_can_be_checked(loss: str):
+    text = "batch b\nindex i < 3\ninput x[b,i]\nparam w[i] = 1\nmask[b,i] ~ bernoulli(0.5)\n"
+    text += f"L[b] = {loss}\nminimize L\nfor b: L.grad[b] = 1\n"
+    code, out, err = on_file(text, "check", "--grads")
+    assert (code, err) == (0, "")
+    assert "L.grad, written by hand: OK" in out
+    assert "w.grad, derived: OK" in out
 
 
 def test_hand_written_gradients_are_never_used_to_train():
