@@ -30,7 +30,7 @@ format: .venv/.ready-dev
 	$(BIN)/ruff format .
 
 bench: .venv/.ready-test
-	@for script in benchmarks/bench_*.py; do \
+	@for script in benchmarks/*.py; do \
 	  echo "== $$script"; $(BIN)/python $$script || exit 1; \
 	done
 

@@ -543,3 +543,9 @@ def test_a_model_without_objective():
 def test_warnings():
     model = eb.parse(PERCEPTRON.replace("W[j,i]*x[b,i]", "W[j,i]*x[b,i] - J"))
     assert [warning.code for warning in model.warnings] == ["W0401"]
+
+
+def test_a_gathered_implicit_input_has_the_extent_of_its_integers() -> None:
+    rows = eb.function("input w[b] in v\ny[b,i] = E[w[b],i]")
+    found = rows(w=[2, 0], E=[[1, 2], [3, 4], [5, 6]])
+    assert np.array_equal(found, [[5, 6], [1, 2]])

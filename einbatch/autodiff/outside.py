@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from einbatch.elaborate.affine import affine_form
+from einbatch.elaborate.affine import affine_form, with_extents
 from einbatch.elaborate.polynomial import constant_difference
 from einbatch.ir.build import ZERO, call
-from einbatch.ir.program import Apply, Expression, Extent, IndexValue, Program, Read
-from einbatch.ir.traverse import transform
+from einbatch.ir.program import Apply, Expression, IndexValue, Program, Read
 
 
 def is_outside(program: Program, read: Read) -> Expression | None:
@@ -26,16 +25,11 @@ def _tests(program: Program, subscript: Expression, extent: Expression) -> Itera
         return
     form = affine_form(subscript, {})
     known = {index.name: index.extent for index in program.indices}
-    least = None if form is None else constant_difference(_resolved(form.least(), known), ZERO)
-    most = None if form is None else constant_difference(_resolved(form.greatest(), known), extent)
+    least = most = None
+    if form is not None:
+        least = constant_difference(with_extents(form.least(), known), ZERO)
+        most = constant_difference(with_extents(form.greatest(), known), extent)
     if least is None or least < 0:
         yield call("lt", subscript, ZERO)
     if most is None or most >= 0:
         yield call("ge", subscript, extent)
-
-
-def _resolved(expression: Expression, extents: dict[str, Expression]) -> Expression:
-    def rule(node: Expression) -> Expression:
-        return extents.get(node.name, node) if isinstance(node, Extent) else node
-
-    return transform(expression, rule)

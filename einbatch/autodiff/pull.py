@@ -36,7 +36,8 @@ from einbatch.ir.program import (
     Statement,
 )
 from einbatch.ir.traverse import free_indices, substitute
-from einbatch.optimize.recognize import find_statement, match_log, match_softmax
+from einbatch.optimize.definitions import Fresh, find_statement, rename_apart
+from einbatch.optimize.recognize import match_log, match_softmax
 
 MOST_FACTORS = 200
 """The most factors of a product that is differentiated: each partial has all the others."""
@@ -133,7 +134,18 @@ class Pull:
         if stable is None or (isinstance(stable, Reduce) and stable.reduction == "log_softmax"):
             yield from self.apply(node, flow, None)
         else:
-            yield from self.expression(stable, flow)
+            yield from self.expression(self.apart(stable, (*self.scope, *flow.indices)), flow)
+
+    def apart(self, node: Expression, taken: Collection[str]) -> Expression:
+        """The expression, binding none of the indices `taken`: in `log(Z)`, Z may sum over them."""
+        fresh: Fresh = {}
+        known = replace(self.program, indices=(*self.program.indices, *self.indices))
+        renamed = rename_apart(known, node, taken, fresh)
+        assert renamed is not None
+        for new, old in fresh.items():
+            self.taken.add(new)
+            self.indices.append(Index(new, Extent(old), self.program.index(old).extent))
+        return renamed
 
     def bypasses(self, expression: Expression, form: Expression) -> bool:
         """True where another form goes past a tensor whose own cotangent is asked for."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from einbatch.cli.arguments import binding
 from einbatch.data import load_all, load_params, load_source
 from einbatch.diagnostics import fail
-from einbatch.model.arrays import Array, check_names, missing
+from einbatch.model.arrays import Array, missing
 from einbatch.model.interpreter import Model
+from einbatch.model.names import check_names
 from einbatch.plan import allowance
 from einbatch.syntax.spelling import key_of
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NoReturn, Protocol, cast
 
 from einbatch.cli import arguments
@@ -27,6 +29,7 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line (by default the process's own) and gives its exit code."""
+    _open_streams()
     parser = arguments.parser()
     try:
         chosen = parser.parse_args(argv)
@@ -39,11 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _quiet()
     except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
     except arguments.Misuse as misuse:
         print(f"einbatch {chosen.verb}: {misuse}", file=sys.stderr)
         return MISUSED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _full()
         return _report(error)
 
 
@@ -63,6 +69,24 @@ def _report(error: Exception) -> int:
         print(f"internal error: {error}", file=sys.stderr)
         return WRONG
     raise error
+
+
+def _open_streams() -> None:
+    """A stream that the caller closed goes nowhere; letters that one cannot show are escaped."""
+    if sys.stdout is None:  # where it is closed
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lasts to the end
+    if sys.stderr is None:  # where it is closed
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lasts to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _full() -> int:
+    """Our output has no room: say so, and print nothing more."""
+    _quiet()
+    print("einbatch: the output cannot be written: no space left on device", file=sys.stderr)
+    return REFUSED
 
 
 def _quiet() -> int:

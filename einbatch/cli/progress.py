@@ -25,13 +25,15 @@ REFRESH = 0.05
 class Watch:
     """Prints a line for each epoch, or shows a bar; the first Ctrl-C ends the training cleanly.
 
-    A context: Ctrl-C is its own again when it ends. A second one interrupts at once.
+    A context: Ctrl-C is its own again when it ends. A second one interrupts at once. A reader
+    of the lines who goes away ends the training too.
     """
 
     def __init__(self, reports: Sequence[str], *, quiet: bool) -> None:
         self.reports = tuple(reports)
         self.lines = not quiet and not sys.stdout.isatty()
         self.stopped = False
+        self.unread = False
         self.epochs = 0
         self._bar: Bar | None = None
         self._shown = sys.stderr.isatty()
@@ -90,7 +92,10 @@ class Watch:
             text = f"epoch {record.number}/{self.epochs}  {self._values('', record.train)}"
             if record.holdout is not None:
                 text += f"  {self._values('holdout ', record.holdout)}"
-            print(text, flush=True)
+            try:
+                print(text, flush=True)
+            except BrokenPipeError:  # nobody reads on: end as at Ctrl-C, and keep what is learnt
+                self.stopped = self.unread = True
 
     def _values(self, prefix: str, values: Sequence[float]) -> str:
         pairs = zip(("loss", *self.reports), values, strict=True)

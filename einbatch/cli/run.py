@@ -13,12 +13,14 @@ from einbatch.cli.arguments import constants
 from einbatch.cli.data import Given, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
-from einbatch.data import save, save_npz
+from einbatch.data import check_writable, save, save_npz
+from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result
 from einbatch.model.interpreter import Model
 from einbatch.model.load import load
+from einbatch.train.options import resolve_options
 
 OVERRIDES = ("epochs", "batch", "seed")
 INTERRUPTED = 130
@@ -35,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in model.warnings:
         print(warning, file=sys.stderr)
     given = read_data(model, arguments.data)
-    params = read_params(model, given, arguments.load, arguments.seed or 0)
+    params = read_params(model, given, arguments.load, _seed(model, arguments))
+    for path in filter(None, (arguments.save, arguments.out)):
+        check_writable(Path(path))
     if _trains(model, arguments):
         return _train(model, given, params, arguments)
     return _evaluate(model, given, params, arguments)
@@ -44,6 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _trains(model: Model, arguments: argparse.Namespace) -> bool:
     asked = arguments.epochs is not None or arguments.batch is not None
     return not arguments.no_train and (model.program.train is not None or asked)
+
+
+def _seed(model: Model, arguments: argparse.Namespace) -> int:
+    """The seed of `--seed`, else of the `train` line: the params that training starts from."""
+    program = model.program
+    constants = constant_values(program, {})
+    return resolve_options(program, constants, {}, {"seed": arguments.seed}).seed
 
 
 def _train(
@@ -69,6 +80,8 @@ def _train(
         values = _values(model, result.params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)
+    if watch.unread:
+        raise BrokenPipeError
     if arguments.json:
         print(show_json(_training_object(result, values)))
     else:
@@ -89,7 +102,8 @@ def _evaluate(
     params: Mapping[str, Array] | None,
     arguments: argparse.Namespace,
 ) -> int:
-    start = model.init(arguments.seed or 0, data=given.inputs) if params is None else params
+    seed = _seed(model, arguments)
+    start = model.init(seed, data=given.inputs) if params is None else params
     values = _values(model, start, given, grad=arguments.grad)
     if arguments.save:
         save(start, arguments.save)

@@ -29,7 +29,10 @@ KINDS = {
     "V": "records",
 }
 
-RAISE_ALLOWANCE = "raise the memory allowance, or cut the data to the part that is needed"
+RAISE_ALLOWANCE = (
+    "allow more with EINBATCH_MEMORY, for example EINBATCH_MEMORY=8GiB, "
+    "or cut the data to the part that is needed"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ def split_holdout(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp],
     """The examples to train on and the examples to hold out, each in ascending order.
 
     The held-out ones are drawn without replacement: `fraction` of `n`, rounded,
-    but at least one and never all where 0 < fraction < 1 and n > 1.
+    but never all, and at least one where 0 < fraction < 1 and n > 1.
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"a holdout of {fraction}, which is not in 0 ≤ holdout < 1")
     count = round(n * fraction)
-    if fraction > 0 and n > 1:
-        count = min(max(count, 1), n - 1)
+    if fraction > 0:
+        count = min(max(count, 1), max(n - 1, 0))
     order = generator(seed, "holdout").permutation(n).astype(np.intp, copy=False)
     return np.sort(order[count:]), np.sort(order[:count])

@@ -16,7 +16,7 @@ from safetensors import numpy as safetensors_numpy
 
 from einbatch.data.datafile import Array, damaged, resolve_dtype, shown
 from einbatch.data.replace import replacing
-from einbatch.diagnostics import fail
+from einbatch.diagnostics import EinbatchError, fail
 
 DTYPES = {
     "BOOL": "|b1",
@@ -38,8 +38,8 @@ RESERVED = "__metadata__"
 def save(params: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
     """Writes the parameters to a safetensors file, whole or not at all."""
     arrays: dict[str, Array] = {}
-    for name, value in params.items():
-        array = np.asarray(value)
+    for name, value in _named(params):
+        array = _array(name, value)
         resolve_dtype(array.dtype.str, shown(name))
         if name == RESERVED:
             raise fail(
@@ -50,7 +50,11 @@ def save(params: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
             )
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
         arrays[name] = np.ascontiguousarray(native).reshape(array.shape)
-    with replacing(Path(path)) as stream:
+    try:
+        place = Path(path)
+    except TypeError:
+        raise _no_path(path, "E0609", "written") from None
+    with replacing(place) as stream:
         stream.write(safetensors_numpy.save(arrays))
 
 
@@ -61,7 +65,10 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
     Raises EinbatchError where the file is missing (E0601), special (E0603),
     damaged (E0607) or holds other values than numbers (E0606).
     """
-    name = os.fspath(path)
+    try:
+        name = str(Path(path))
+    except TypeError:
+        raise _no_path(path, "E0601", "read") from None
     where = shown(name)
     try:
         mode = os.stat(name).st_mode
@@ -83,6 +90,41 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
     except (SafetensorError, OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise damaged(where, f"as safetensors it is not readable ({reason})") from None
+
+
+def _named(params: object) -> list[tuple[str, ArrayLike]]:
+    kind = type(params).__name__
+    if isinstance(params, Mapping):
+        items = list(cast("Mapping[object, ArrayLike]", params).items())
+        named = [(name, value) for name, value in items if isinstance(name, str)]
+        if len(named) == len(items):
+            return named
+    raise fail(
+        "E0624",
+        f"params are given by name, and this is a {kind}",
+        help='give a dict, `{"W": …}`',
+    )
+
+
+def _array(name: str, value: ArrayLike) -> Array:
+    try:
+        return np.asarray(value)
+    except Exception as error:  # whatever a foreign `__array__` raises
+        reason = str(error).split("\n")[0].split(". ")[0]
+        raise fail(
+            "E0616",
+            f"{shown(name)} is no array: {reason}",
+            help="save arrays of integers, floats or truth values",
+        ) from None
+
+
+def _no_path(path: object, code: str, done: str) -> EinbatchError:
+    kind = type(path).__name__
+    return fail(
+        code,
+        f"nothing can be {done}: a path is a text, and this is a {kind}",
+        help="name a safetensors file",
+    )
 
 
 class _Slice(Protocol):

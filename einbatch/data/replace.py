@@ -14,6 +14,18 @@ from einbatch.data.datafile import shown
 from einbatch.diagnostics import EinbatchError, fail
 
 
+def check_writable(path: Path) -> None:
+    """E0609 where `replacing(path)` would fail: asked before long work, not after it."""
+    with suppress(OSError, ValueError):  # what cannot be looked at, `replacing` tells
+        target = Path(os.path.realpath(path))
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            raise _refused(path, "it is there already and is not a regular file")
+        if not target.parent.is_dir():
+            raise _refused(path, "there is no such folder")
+        if not os.access(target.parent, os.W_OK):
+            raise _refused(path, "permission denied")
+
+
 @contextmanager
 def replacing(path: Path) -> Generator[BinaryIO]:
     """A stream to a new file that takes the place of `path` when the block ends well.

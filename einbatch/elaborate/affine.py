@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from einbatch.elaborate.polynomial import constant_difference, simplest
-from einbatch.ir import Apply, Constant, Expression, Extent, IndexValue, Number
+from einbatch.ir import Apply, Constant, Expression, Extent, IndexValue, Number, transform
 from einbatch.ir.build import ONE, ZERO, add, call, divide, multiply, subtract
 
 
@@ -54,6 +54,15 @@ def affine_form(expression: Expression, constants: Mapping[str, int]) -> Affine 
             return _product([affine_form(argument, constants) for argument in arguments])
         case _:
             return None
+
+
+def with_extents(expression: Expression, extents: Mapping[str, Expression]) -> Expression:
+    """What a reach comes to where the extents of these names are known."""
+
+    def rule(node: Expression) -> Expression:
+        return extents.get(node.name, node) if isinstance(node, Extent) else node
+
+    return transform(expression, rule)
 
 
 def range_left(form: Affine, index: str, extent: Expression) -> Expression:

@@ -13,6 +13,7 @@ from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.samples import resolve_samples
 from einbatch.elaborate.scope import WORDS, Scope
 from einbatch.elaborate.settings import check_option, check_override, overridden
+from einbatch.elaborate.wording import counted
 from einbatch.ir import (
     Draw,
     Elements,
@@ -263,7 +264,8 @@ class _Declarations:
         if count != len(draw.arguments):
             raise fail(
                 "E0205",
-                f"`{draw.distribution}` takes {count} arguments, and gets {len(draw.arguments)}",
+                f"`{draw.distribution}` takes {counted(count, 'argument')}, "
+                f"and gets {len(draw.arguments) or 'none'}",
                 (draw.span, "drawn from here"),
                 help=_DRAW_HELP[draw.distribution],
             )

@@ -21,10 +21,13 @@ from typing import TypeVar
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate.capitals import sum_capitals
 from einbatch.syntax import nodes as tree
+from einbatch.syntax.scan import NESTING
 from einbatch.syntax.traverse import parts, walk, with_parts
 
 DEEPEST = 50
 """How many definitions may stand inside each other when they are put in."""
+MOST_PARTS = 200_000
+"""How many operations, names and numbers the definitions of a program may come to."""
 S = TypeVar("S", bound=tree.Statement)
 
 
@@ -55,13 +58,16 @@ def map_expressions(statement: S, rule: Callable[[tree.Expression], tree.Express
             return statement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Inline:
-    definitions: Mapping[str, tree.Def]
+    """Puts definitions in; `put_in` counts the parts that they came to."""
 
-    def expression(self, node: tree.Expression, depth: int) -> tree.Expression:
-        """The expression with every call of a definition replaced by its body."""
-        below = tuple(self.expression(part, depth) for part in parts(node))
+    definitions: Mapping[str, tree.Def]
+    put_in: int = 0
+
+    def expression(self, node: tree.Expression, depth: int, level: int = 0) -> tree.Expression:
+        """The expression, `level` deep in another, with every call replaced by its body."""
+        below = tuple(self.expression(part, depth, level + 1) for part in parts(node))
         node = with_parts(node, below)
         if not isinstance(node, tree.Call) or node.function not in self.definitions:
             return node
@@ -69,7 +75,34 @@ class _Inline:
         if depth >= DEEPEST:
             raise _too_deep(node, definition)
         _check_call(node, definition)
-        return self.expression(_body(definition, node), depth + 1)
+        size, height = _measure(definition, node)
+        self.put_in += size
+        if self.put_in > MOST_PARTS or level + height > NESTING:
+            raise _too_large(node, definition)
+        return self.expression(_body(definition, node), depth + 1, level)
+
+
+def _measure(definition: tree.Def, call: tree.Call) -> tuple[int, int]:
+    """How many parts a call comes to, and how deep they are nested: bounds for both."""
+    arguments = [_size(argument) for argument in call.arguments]
+    names = [parameter.key for parameter in definition.parameters]
+    of = dict(zip(names, arguments, strict=True))
+    size, height = _size(definition.body)
+    for node in walk(definition.body):
+        if isinstance(node, tree.Name) and node.identifier.key in of:
+            size += of[node.identifier.key][0]
+    return size, height + max((deep for _, deep in arguments), default=0)
+
+
+def _size(node: tree.Expression) -> tuple[int, int]:
+    """The number of parts of an expression, and the greatest depth of one."""
+    count, height = 0, 0
+    stack = [(node, 1)]
+    while stack:
+        item, depth = stack.pop()
+        count, height = count + 1, max(height, depth)
+        stack += [(part, depth + 1) for part in parts(item)]
+    return count, height
 
 
 def _body(definition: tree.Def, call: tree.Call) -> tree.Expression:
@@ -188,6 +221,16 @@ def _too_deep(call: tree.Call, definition: tree.Def) -> EinbatchError:
         (call.span, "called here"),
         (definition.span, "defined here"),
         help="a definition is put in where it is called; use `scan` to repeat a step",
+    )
+
+
+def _too_large(call: tree.Call, definition: tree.Def) -> EinbatchError:
+    return fail(
+        "E0421",
+        f"`{call.function}` is too large, or nested too deep, once it is put in here",
+        (call.span, f"at most {MOST_PARTS} parts in a program, {NESTING} inside each other"),
+        (definition.span, "defined here"),
+        help="give parts of it names by statements of their own",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, assert_never
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.elaborate.attempts import Attempts, each
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope, Symbol, place
+from einbatch.elaborate.wording import counted
 from einbatch.ir import (
     FUNCTIONS,
     PRIMITIVES,
@@ -232,7 +233,7 @@ class Resolver:
         if len(node.arguments) != primitive.arity:
             raise fail(
                 "E0205",
-                f"`{node.function}` takes {_arguments(primitive.arity or 2)}, "
+                f"`{node.function}` takes {counted(primitive.arity or 2, 'argument')}, "
                 f"and gets {len(node.arguments)}",
                 (node.span, "called here"),
                 help=_reduction_hint(node.function),
@@ -295,6 +296,16 @@ class Resolver:
         return _multiplied(run, span)
 
 
+def no_tensor(base: str, cotangent: str, span: Span, what: str) -> EinbatchError:
+    """The error for `T.grad` where there is no tensor `T`."""
+    return fail(
+        "E0808",
+        f"there is no tensor `{base}` to have the cotangent `{cotangent}`",
+        (span, what),
+        help="a cotangent is named after its tensor: `T.grad`",
+    )
+
+
 def not_an_index(scope: Scope, identifier: tree.Identifier) -> EinbatchError:
     """The error for a name that should be an index and means something else."""
     meaning = WORDS[scope.symbols[identifier.key].meaning]
@@ -317,14 +328,10 @@ def _twice(again: tree.Identifier, first: tree.Identifier) -> EinbatchError:
     )
 
 
-def _arguments(count: int) -> str:
-    return "one argument" if count == 1 else f"{count} arguments"
-
-
 def _reduction_hint(function: str) -> str:
     if function in REDUCTIONS:
         return f"to reduce over an index write `{function}[i](…)`"
-    return f"write `{function}` with {_arguments(PRIMITIVES[function].arity or 2)}"
+    return f"write `{function}` with {counted(PRIMITIVES[function].arity or 2, 'argument')}"
 
 
 def _negated(value: Expression, span: Span) -> Expression:

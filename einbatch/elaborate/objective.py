@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from einbatch.diagnostics import Diagnostic, diagnostic, fail
+from einbatch.diagnostics import Diagnostic, Span, diagnostic, fail
+from einbatch.elaborate.scans import reads_of
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope
 from einbatch.elaborate.statements import target_name
-from einbatch.ir import Objective, Program, Step, statements_of
+from einbatch.elaborate.wording import counted
+from einbatch.ir import Objective, Program, Step, Tensor, statements_of
 from einbatch.syntax import nodes as tree
 
 
@@ -58,11 +60,10 @@ def check_objective(program: Program) -> list[Diagnostic]:
     batch = None if program.batch is None else program.index(program.batch).extent
     if len(tensor.extents) <= 1 and all(extent == batch for extent in tensor.extents):
         return []
-    count = len(tensor.extents)
     return [
         diagnostic(
             "E0411",
-            f"`{objective.tensor}` has {count} {'axis' if count == 1 else 'axes'}; "
+            f"`{objective.tensor}` has {counted(len(tensor.extents), 'axis')}; "
             "an objective is a scalar, or carries the batch index alone",
             (objective.span, "minimized here"),
             (tensor.span, "written here" if tensor.kind == "value" else "declared here"),
@@ -80,7 +81,14 @@ def check_derivatives(program: Program) -> Iterator[Diagnostic]:
             yield diagnostic(
                 "E0503",
                 f"`{base}` holds integers, and has no derivative",
-                (tensor.span, "its cotangent here"),
+                (_first_use(program, tensor), "its cotangent here"),
                 (holder.span, "declared here"),
                 help="cotangents are of inputs, params and tensors that hold numbers",
             )
+
+
+def _first_use(program: Program, tensor: Tensor) -> Span:
+    """The first place that reads a tensor, else the one that declares it."""
+    steps = statements_of((*program.statements, *program.updates))
+    places = (read.span for step in steps for read in reads_of(step) if read.tensor == tensor.name)
+    return next(places, tensor.span)

@@ -52,7 +52,9 @@ class _Order:
     def report(self, report: Round) -> Iterator[Diagnostic]:
         for read in reads_of(report.statement):
             if read.tensor not in self.known:
-                yield self.before(read)
+                yield self.before(
+                    read, "a report shows what the statements before `minimize` compute"
+                )
 
     def objective(self) -> Iterator[Diagnostic]:
         objective = self.program.objective
@@ -111,7 +113,11 @@ class _Order:
         self.first_write.setdefault(name, statement.span)
         self.known.add(name)
 
-    def before(self, read: Read) -> Diagnostic:
+    def before(
+        self,
+        read: Read,
+        advice: str = "statements run from top to bottom; move the one that writes it up",
+    ) -> Diagnostic:
         if ".grad" in read.tensor:
             return self.underived(read)
         return diagnostic(
@@ -119,7 +125,7 @@ class _Order:
             f"`{read.tensor}` is read before it has a value",
             (read.span, "read here"),
             *self.later_write(read.tensor),
-            help="statements run from top to bottom; move the one that writes it up",
+            help=advice,
         )
 
     def underived(self, read: Read) -> Diagnostic:
@@ -130,7 +136,9 @@ class _Order:
             f"`{read.tensor}` has no value here",
             (read.span, "read here"),
             *derived,
-            help="cotangents are read by update statements, after a `minimize` line",
+            help="cotangents are read by update statements, after a `minimize` line"
+            if read.tensor.endswith(self.program.cotangent)
+            else f"the cotangents that are derived here end in `{self.program.cotangent}`",
         )
 
     def later_write(self, name: str) -> list[tuple[Span, str]]:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from einbatch.diagnostics import fail
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.statements import target_name
+from einbatch.elaborate.wording import counted
 from einbatch.ir import Draw, Expression, Tensor
 from einbatch.syntax import nodes as tree
 
@@ -87,7 +88,8 @@ def _check_distribution(draw: tree.Draw) -> None:
     if len(draw.arguments) != count:
         raise fail(
             "E0205",
-            f"`{draw.distribution}` takes {count} arguments, and gets {len(draw.arguments)}",
+            f"`{draw.distribution}` takes {counted(count, 'argument')}, "
+            f"and gets {len(draw.arguments) or 'none'}",
             (draw.span, "drawn from here"),
             help=form,
         )

@@ -196,8 +196,8 @@ def _declare_target(
 ) -> None:
     identifier = target.tensor if isinstance(target, tree.Access) else target.identifier
     known = scope.find(identifier.key)
-    if known is not None and meaning == "value" and known.meaning in ("input", "param", "state"):
-        return
+    if known is not None and meaning == "value" and known.meaning not in ("value", "draw"):
+        return  # where the statement is resolved, that is an error
     rank = len(target.subscripts) if isinstance(target, tree.Access) else 0
     scope.declare(meaning, identifier, rank)
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.declarations import Declared
+from einbatch.elaborate.expressions import no_tensor
 from einbatch.elaborate.extents import Extents, Variable
 from einbatch.elaborate.ranges import Ranges
 from einbatch.elaborate.scope import TENSORS, Scope
+from einbatch.elaborate.wording import counted
 from einbatch.ir import (
     Elements,
     Expression,
@@ -18,6 +20,7 @@ from einbatch.ir import (
     Index,
     IndexValue,
     Number,
+    Read,
     Statement,
     Tensor,
     reads,
@@ -57,11 +60,12 @@ class Shapes:
             expected, place = self.ranks.setdefault(key, (count or 0, identifier.span))
         self.ranks.setdefault(key, (expected, place))
         if expected != (count or 0):
+            given = counted(count or 0, "subscript")
             raise fail(
                 "E0206",
-                f"`{key}` has {_axes(expected)}, and gets {_subscripts(count or 0)}",
-                (identifier.span, f"{_subscripts(count or 0)} here"),
-                (place, f"{_axes(expected)} here"),
+                f"`{key}` has {counted(expected, 'axis')}, and gets {given}",
+                (identifier.span, f"{given} here"),
+                (place, f"{counted(expected, 'axis')} here"),
                 help="give each axis one subscript",
             )
 
@@ -73,6 +77,8 @@ class Shapes:
         elif self.implicit_inputs and base_of(key) == key:
             self.scope.declare("input", identifier, count)
             self.implicit[key] = identifier
+        elif base_of(key) != key:
+            raise no_tensor(base_of(key), key, identifier.span, "read here")
         else:
             raise self._undeclared(identifier, count)
 
@@ -111,6 +117,7 @@ class Shapes:
         extents.name_classes(self._named(declared))
         extents.settle()
         self.attempts.attempt(lambda: self._infer_ranges(extents, statements, declared))
+        self._join_gathered(extents, statements, declared)
         self._name_loose_axes(extents)
         extents.names.clear()
         extents.name_classes(self._named(declared))
@@ -149,6 +156,25 @@ class Shapes:
         root = extents.root(axis)
         indices = [key for key, s in self.scope.symbols.items() if s.meaning == "index"]
         return any(extents.root(("index", key)) == root for key in indices)
+
+    def _join_gathered(
+        self, extents: Extents, steps: tuple[Statement, ...], declared: Declared
+    ) -> None:
+        """An implicit input's axis that only `w in v` subscripts has the extent of `v`."""
+        members = {t.name: t.member for t in declared.tensors if t.member is not None}
+        found = (
+            (read, k, subscript)
+            for statement in steps
+            for expression in (*statement.subscripts, statement.value)
+            for read in reads(expression)
+            if read.tensor in self.implicit
+            for k, subscript in enumerate(read.subscripts)
+        )
+        for read, k, subscript in found:
+            axis = ("axis", read.tensor, str(k))
+            member = members.get(subscript.tensor) if isinstance(subscript, Read) else None
+            if member is not None and not self._is_known(extents, axis):
+                extents.join(("index", member), axis, subscript.span)
 
     def _name_loose_axes(self, extents: Extents) -> None:
         """An implicit input's axis that no index runs over gets an index of its own."""
@@ -269,10 +295,10 @@ def shape_of(tensor: Tensor, elements: Elements) -> tuple[int, ...]:
     if len(shape) != len(tensor.axes):
         raise fail(
             "E0206",
-            f"`{tensor.name}` has {_axes(len(tensor.axes))}, and its elements are nested "
+            f"`{tensor.name}` has {counted(len(tensor.axes), 'axis')}, and its elements are nested "
             f"{len(shape)} deep",
             (elements.span, f"nested {len(shape)} deep"),
-            (tensor.span, f"{_axes(len(tensor.axes))} here"),
+            (tensor.span, f"{counted(len(tensor.axes), 'axis')} here"),
             help="nest the elements once for each axis",
         )
     return tuple(shape)
@@ -282,8 +308,8 @@ def _ragged(odd: Elements, first: Elements) -> Exception:
     return fail(
         "E0307",
         "these elements do not form a box",
-        (odd.span, f"{len(odd.items)} elements here"),
-        (first.span, f"{len(first.items)} elements here"),
+        (odd.span, counted(len(odd.items), "element") + " here"),
+        (first.span, counted(len(first.items), "element") + " here"),
         help="every list of one level has the same number of elements, and at least one",
     )
 
@@ -293,11 +319,3 @@ def _join(extents: Extents, tensor: str, subscripts: tuple[Expression, ...]) -> 
         if isinstance(subscript, IndexValue):
             axis = ("axis", tensor, str(k))
             extents.join(("index", subscript.index), axis, subscript.span)
-
-
-def _axes(count: int) -> str:
-    return f"{count} axis" if count == 1 else f"{count or 'no'} axes"
-
-
-def _subscripts(count: int) -> str:
-    return f"{count} subscript" if count == 1 else f"{count or 'no'} subscripts"

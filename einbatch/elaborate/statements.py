@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
 from einbatch.elaborate.attempts import Attempts
-from einbatch.elaborate.expressions import Resolver, not_an_index
+from einbatch.elaborate.expressions import Resolver, no_tensor, not_an_index
 from einbatch.elaborate.scope import WORDS
 from einbatch.ir import (
     REDUCTIONS,
@@ -169,12 +169,7 @@ def _check_target(resolver: Resolver, name: tree.Identifier, span: Span, *, upda
     symbol = resolver.scope.find(name.key)
     base, dot, _ = name.key.rpartition(".grad")
     if dot and resolver.scope.find(base) is None:
-        raise fail(
-            "E0808",
-            f"there is no tensor `{base}` to have the cotangent `{name.key}`",
-            (span, "written here"),
-            help="a cotangent is named after its tensor: `T.grad`",
-        )
+        raise no_tensor(base, name.key, span, "written here")
     if symbol is None or symbol.meaning == "value":
         return
     if update and symbol.meaning in ("param", "state"):
@@ -209,7 +204,7 @@ def _check_loops(
     occurring = statement.indices
     seen: dict[str, tree.Identifier] = {}
     for index in loops:
-        yield from _check_loop_index(resolver, index, seen, occurring)
+        yield from _check_loop_index(resolver, index, seen, statement)
         seen.setdefault(index.key, index)
     for name in occurring:
         if name not in seen:
@@ -220,7 +215,7 @@ def _check_loop_index(
     resolver: Resolver,
     index: tree.Identifier,
     seen: dict[str, tree.Identifier],
-    occurring: tuple[str, ...],
+    statement: Statement,
 ) -> tuple[Diagnostic, ...]:
     symbol = resolver.scope.find(index.key)
     if symbol is not None and symbol.meaning != "index":
@@ -233,26 +228,32 @@ def _check_loop_index(
             (seen[index.key].span, "first here"),
             help="name each index once; a nested `for` adds its own to the outer ones",
         ).diagnostics
-    if index.key not in occurring:
+    if index.key not in statement.indices:
         return fail(
             "E0402",
             f"index `{index.key}` is in the loop list, but the statement does not use it",
             (index.span, "looped over here"),
+            (statement.span, f"`{index.key}` does not occur free here"),
             help=f"remove `{index.key}` from it; what a reduction binds does not belong there",
         ).diagnostics
     return ()
 
 
 def _missing(name: str, statement: Statement, loops: tuple[tree.Identifier, ...]) -> Diagnostic:
-    sums = statement.operator == "=" and name not in free_indices(*statement.subscripts)
+    add = f"add `{name}` to the list"
+    if name not in free_indices(*statement.subscripts):
+        sums = statement.operator == "="
+        add = (
+            f"sum over it: `sum[{name}](…)`, or `+=` with `{name}` in the list"
+            if sums
+            else f"{add}, or sum over it with `sum[{name}](…)`"
+        )
     return diagnostic(
         "E0401",
         f"index `{name}` is not in the loop list",
         (span_of_index(name, (*statement.subscripts, statement.value)), "used here"),
         (loops[0].span.merge(loops[-1].span), "the loop list"),
-        help=f"sum over it: `sum[{name}](…)`, or `+=` with `{name}` in the list"
-        if sums
-        else f"add `{name}` to the list, or sum over it with `sum[{name}](…)`",
+        help=add,
     )
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from einbatch.diagnostics import Diagnostic, diagnostic
-from einbatch.elaborate.affine import affine_form
+from einbatch.elaborate.affine import affine_form, with_extents
 from einbatch.elaborate.integers import integer_constants, integer_values, is_integer
 from einbatch.elaborate.polynomial import constant_difference, simplest
 from einbatch.elaborate.show_extent import show
 from einbatch.ir import (
+    Apply,
     Expression,
-    Extent,
     IndexValue,
     Program,
     Read,
     Statement,
     reads,
     statements_of,
-    transform,
+    walk,
 )
 from einbatch.ir.build import ONE, ZERO, subtract
 
@@ -53,8 +53,7 @@ def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagn
             "E0416",
             f"a subscript of `{name}` is not an integer",
             (subscript.span, "this may be any number"),
-            help="subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
-            "and sums, products and `mod` of those",
+            help=_integer_hint(subscript),
         )
     axes = f"[{','.join(given.axes)}]" if given.axes else ""
     return diagnostic(
@@ -63,6 +62,15 @@ def _not_an_integer(program: Program, name: str, subscript: Expression) -> Diagn
         (subscript.span, f"`{given.name}` may be any number"),
         (given.span, "declared here, without `in`"),
         help=f"declare the index that its integers are in: `input {given.name}{axes} in k`",
+    )
+
+
+def _integer_hint(subscript: Expression) -> str:
+    if any(isinstance(node, Apply) and node.primitive == "div" for node in walk(subscript)):
+        return "say where a division with a rest goes: `floor(…)`"
+    return (
+        "subscripts are indices, extents, inputs declared `in`, `floor(…)`, `argmax`, "
+        "and sums, products and `mod` of those"
     )
 
 
@@ -78,8 +86,8 @@ def _outside(
     if form is None or isinstance(subscript, IndexValue):
         return
     extents = {index.name: index.extent for index in program.indices}
-    least = _resolved(form.least(), extents)
-    greatest = _resolved(form.greatest(), extents)
+    least = with_extents(form.least(), extents)
+    greatest = with_extents(form.greatest(), extents)
     below = constant_difference(least, ZERO)
     above = constant_difference(greatest, extent)
     if (below is not None and below < 0) or (above is not None and above >= 0):
@@ -90,13 +98,6 @@ def _outside(
             (subscript.span, f"reaches {reach}; 0 … {_last(extent)} are inside"),
             help="subscripts count from 0; `(x[…] else 0)` says what is read outside",
         )
-
-
-def _resolved(expression: Expression, extents: Mapping[str, Expression]) -> Expression:
-    def rule(node: Expression) -> Expression:
-        return extents.get(node.name, node) if isinstance(node, Extent) else node
-
-    return transform(expression, rule)
 
 
 def _last(extent: Expression) -> str:

@@ -14,7 +14,6 @@ from einbatch.ir import (
     Statement,
     free_indices,
     statements_of,
-    walk,
 )
 
 
@@ -37,13 +36,19 @@ def _repeated_terms(statement: Statement) -> Iterator[Diagnostic]:
     bound = [name for name in statement.indices if name not in kept]
     for term in _terms(statement.value):
         missing = [name for name in bound if name not in free_indices(term)]
-        for name in missing:
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
             yield diagnostic(
                 "W0401",
-                f"this term does not depend on `{name}`, and is added |{name}| times",
-                (term.span, f"the same for every `{name}`"),
-                (statement.span, f"`{name}` is summed over here"),
-                help=f"give it a statement of its own, or sum inside: `sum[{name}](…)`",
+                f"this term does not depend on {names}, and is added "
+                f"{'*'.join(f'|{name}|' for name in missing)} times",
+                (term.span, f"the same for every {names}"),
+                (
+                    statement.span,
+                    f"{names} {'is' if len(missing) == 1 else 'are'} summed over here",
+                ),
+                help="give it a statement of its own, or sum inside: "
+                f"`sum[{','.join(missing)}](…)`",
             )
 
 
@@ -62,30 +67,44 @@ def _averaged_twice(program: Program) -> Iterator[Diagnostic]:
         return
     if not program.tensor(objective.tensor).extents:
         return
-    symbol = Extent(batch), *(Extent(n) for n, e in program.extents if e == _batch_extent(program))
+    names = {batch, *(n for n, e in program.extents if e == program.index(batch).extent)}
     for statement in statements_of(program.statements):
-        if statement.target == objective.tensor and _averages(statement.value, batch, symbol):
+        if statement.target != objective.tensor:
+            continue
+        for place in _averages(statement.value, batch, names):
             yield diagnostic(
                 "W0402",
-                f"`{objective.tensor}` has a mean over `{batch}` in it, and carries `{batch}`",
-                (statement.span, "averaged here"),
+                f"`{objective.tensor}` is averaged over `{batch}` here, and carries `{batch}`",
+                (place.span, "averaged here"),
                 (objective.span, f"and here: the mean over `{batch}` is meant"),
                 help=f"leave the mean out, or make `{objective.tensor}` a scalar",
             )
 
 
-def _batch_extent(program: Program) -> Expression:
-    assert program.batch is not None
-    return program.index(program.batch).extent
+def _averages(value: Expression, batch: str, extents: set[str]) -> Iterator[Expression]:
+    """Terms that are a mean over the batch, and factors that divide by its extent."""
+    match value:
+        case Apply(primitive=("add" | "neg" | "mul"), arguments=arguments):
+            for argument in arguments:
+                yield from _averages(argument, batch, extents)
+        case Apply(primitive="div", arguments=(_, below)) if _has_factor(below, extents):
+            yield value
+        case Apply(primitive="div", arguments=(above, _)):
+            yield from _averages(above, batch, extents)
+        case Reduce(reduction="mean", indices=indices) if batch in indices:
+            yield value
+        case Reduce(reduction="sum", body=body):
+            yield from _averages(body, batch, extents)
+        case _:
+            pass
 
 
-def _averages(value: Expression, batch: str, extents: tuple[Extent, ...]) -> bool:
-    for node in walk(value):
-        match node:
-            case Reduce(reduction="mean", indices=indices) if batch in indices:
-                return True
-            case Apply(primitive="div", arguments=(_, divisor)) if divisor in extents:
-                return True
-            case _:
-                pass
-    return False
+def _has_factor(below: Expression, extents: set[str]) -> bool:
+    """True for `B`, and for products with it."""
+    match below:
+        case Extent(name=name):
+            return name in extents
+        case Apply(primitive="mul", arguments=arguments):
+            return any(_has_factor(argument, extents) for argument in arguments)
+        case _:
+            return False

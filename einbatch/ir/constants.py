@@ -73,8 +73,8 @@ def _bounded(primitive: str, values: list[Value], expression: Expression) -> Val
         raise fail(
             "E0306",
             "this constant overflows",
-            (expression.span, f"an exact value has at most {BITS} binary digits"),
-            help="use a smaller number, or a decimal one (`1e300`)",
+            (expression.span, f"more than {BITS} binary digits, or beyond 1.8e308"),
+            help="use a smaller number; decimal ones go up to `1.7e308`, and are not exact",
         ) from error
     return result
 

@@ -82,7 +82,7 @@ class Reduction:
 
 REDUCTIONS: dict[str, Reduction] = {
     "sum": Reduction(integral=True),
-    "prod": Reduction(integral=True),
+    "prod": Reduction(),
     "mean": Reduction(),
     "max": Reduction(integral=True),
     "min": Reduction(integral=True),

@@ -15,6 +15,7 @@ from einbatch.elaborate import bind_extents, constant_values
 from einbatch.ir import Extent, Number, Program, Tensor, evaluate_constant, walk
 from einbatch.loops import run
 from einbatch.model.arrays import Array
+from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import mean_of
 from einbatch.model.front import Front
 
@@ -42,6 +43,10 @@ class Example:
     arrays: dict[str, Array]
     extents: dict[str, int]
 
+    def extents_of(self, derived: Program) -> dict[str, int]:
+        """The extents of a program made of this one, which may have further indices."""
+        return bind_extents(derived, {name: array.shape for name, array in self.arrays.items()})
+
 
 def check_derived(front: Front, seed: int = 0) -> list[Finding]:
     """The derived cotangent of each param and input against dual numbers and differences.
@@ -52,7 +57,7 @@ def check_derived(front: Front, seed: int = 0) -> list[Finding]:
     inputs = [t.name for t in program.of_kind("input") if not t.integer]
     derived = differentiate(program, inputs)
     example = find_example(program, seed)
-    values = run(derived, example.arrays, example.extents)
+    values = run(derived, example.arrays, example.extents_of(derived))
     objective = derived.find_tensor(program.objective.tensor) if program.objective else None
     assert objective is not None
     names = [*(t.name for t in program.of_kind("param")), *inputs]
@@ -93,6 +98,7 @@ def _draw(program: Program, seed: int, low: float, high: float) -> Example:
             arrays[tensor.name] = numbers.integers(0, most, shapes[tensor.name])
         else:
             arrays[tensor.name] = numbers.uniform(low, high, shapes[tensor.name])
+    arrays |= drawn(program, extents, "float64", Moment(seed))
     return Example(arrays, extents)
 
 

@@ -31,7 +31,8 @@ def check_claims(front: Front, seed: int = 0) -> list[Finding]:
     derived = differentiate(program, keep=True)
     example = find_example(program, seed)
     compared = _Comparison(program, derived, claims)
-    values = run(compared.program(), example.arrays, example.extents)
+    both = compared.program()
+    values = run(both, example.arrays, example.extents_of(both))
     return [compared.finding(name, values, example.extents) for name in compared.names]
 
 

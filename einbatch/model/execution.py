@@ -50,9 +50,9 @@ class Execution:
     """A backend and a precision, and the plans made so far."""
 
     def __init__(self, backend: str, dtype: Dtype) -> None:
-        if backend != LOOPS and backend not in PLANNED:
-            names = [*PLANNED, LOOPS]
-            near = get_close_matches(backend, names, 1)
+        names = [*PLANNED, LOOPS]
+        if not isinstance(backend, str) or backend not in names:  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
+            near = get_close_matches(str(backend), names, 1)
             raise fail(
                 "E0804",
                 f"there is no backend `{backend}`",
@@ -151,7 +151,7 @@ def resolve_dtype(dtype: str | None, program: Program) -> Dtype:
         return program.dtype or "float32"
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = str(dtype)
     if name == "float32" or name == "float64":
         return name

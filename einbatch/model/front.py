@@ -11,9 +11,9 @@ from typing import cast
 from einbatch.diagnostics import Source, fail
 from einbatch.elaborate import elaborate
 from einbatch.ir import Program, reads, statements_of
+from einbatch.model.names import merge_names
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
-from einbatch.syntax.spelling import key_of
 from einbatch.train.optimizers import inline_optimizer
 from einbatch.train.updates import STEP, Training, check_claims, declare_step, without_claims
 
@@ -51,7 +51,8 @@ def read_program(
     neither written nor declared are inputs.
     """
     tree = parse(source)
-    given = {key_of(name): _number(name, value) for name, value in (constants or {}).items()}
+    named = {} if constants is None else merge_names(constants)
+    given = {name: _number(name, value) for name, value in named.items()}
     program = elaborate(declare_step(tree), set=given, implicit_inputs=implicit_inputs)
     check_claims(program)
     if implicit_inputs:
@@ -61,6 +62,17 @@ def read_program(
     if program.train is not None:
         training.check()
     return Front(source, tree, tuple(given.items()), program, _forward(program), training)
+
+
+def text_source(text: str) -> Source:
+    """A caller's text, to be read; E0104 where it is none."""
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
+        raise fail(
+            "E0104",
+            f"a program is a text, and this is a {type(text).__name__}",
+            help="`load(path)` reads a file, `parse(text)` a text",
+        )
+    return Source("<text>", text)
 
 
 def _number(name: str, value: object) -> int | float:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 
 from numpy.typing import ArrayLike
 
-from einbatch.diagnostics import Source, fail
+from einbatch.diagnostics import fail
 from einbatch.ir import statements_of
-from einbatch.model.arrays import Array, check_names, fold_names, merge_names
+from einbatch.model.arrays import Array
 from einbatch.model.binding import bind
 from einbatch.model.execution import Execution, resolve_dtype
-from einbatch.model.front import read_program
+from einbatch.model.front import read_program, text_source
+from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 
 
@@ -31,7 +32,7 @@ class Function:
         dtype: str | None = None,
         backend: str = "numpy",
     ) -> None:
-        front = read_program(Source("<text>", text), set, implicit_inputs=True)
+        front = read_program(text_source(text), set, implicit_inputs=True)
         self.text = text
         self.program = front.forward
         targets = list(dict.fromkeys(s.target for s in statements_of(self.program.statements)))
@@ -42,7 +43,7 @@ class Function:
                 help='write one: `einbatch.function("y[i] = 2*x[i]")`',
             )
         self.is_single = outputs is None or isinstance(outputs, str)
-        self.outputs = fold_names(outputs or targets[-1])
+        self.outputs = fold_names(targets[-1] if outputs is None else outputs)
         check_names(self.outputs, targets, "tensor")
         self.execution = Execution(backend, resolve_dtype(dtype, self.program))
         self._part = restrict(self.program, self.outputs)

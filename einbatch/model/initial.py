@@ -28,7 +28,7 @@ from einbatch.ir import (
 )
 from einbatch.ir.program import Dtype
 from einbatch.loops import run
-from einbatch.model.arrays import Array
+from einbatch.model.arrays import Array, convert
 
 
 def initial_array(
@@ -47,7 +47,6 @@ def initial_array(
     """
     constants = constant_values(program, extents)
     shape = tuple(int(evaluate_constant(e, constants, extents)) for e in tensor.extents)
-    kind = "int64" if tensor.integer else dtype
     match tensor.initial:
         case Draw():
             numbers = generator(seed, tensor.name, step)
@@ -66,8 +65,7 @@ def initial_array(
             fill = Statement(tensor.name, subscripts, "=", expression, tensor.axes, tensor.span)
             alone = replace(program, tensors=(tensor,), statements=(fill,), reports=(), updates=())
             values = run(alone, {}, extents)[tensor.name]
-    with np.errstate(all="ignore"):
-        return np.ascontiguousarray(values.astype(kind)).reshape(shape)
+    return np.ascontiguousarray(convert(tensor, values, dtype)).reshape(shape)
 
 
 def _flat(

@@ -15,13 +15,14 @@ from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, check_names, fold_names, merge_names, missing
+from einbatch.model.arrays import Array, missing
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
 from einbatch.model.initial import initial_array
+from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
@@ -248,7 +249,7 @@ class Model:
         `trainer.params` are the params as they are then. `optimizer` and its settings
         override the `train` line.
         """
-        updating = self._updating_with(optimizer, settings)
+        updating = self._updating_with(optimizer, _numbers(settings))
         return Trainer(updating, params, state, seed, self.load_input)
 
     def fit(
@@ -276,8 +277,7 @@ class Model:
         arrays = {name: value for name, value in folded.items() if name not in settings}
         given = self._inputs(data, arrays)
         overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
-        numbers = {name: read_setting(name, value) for name, value in settings.items()}
-        updating = self._updating_with(optimizer, numbers)
+        updating = self._updating_with(optimizer, _numbers(settings))
         return fit(updating, given, params, state, overrides, self.load_input, progress)
 
     @cached_property
@@ -351,3 +351,7 @@ class Model:
                 limit_bytes=allowance(),
             )
         return self._loaded[tensor.name]
+
+
+def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
+    return {name: read_setting(name, value) for name, value in settings.items()}

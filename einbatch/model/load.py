@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from einbatch.diagnostics import Source
-from einbatch.model.front import read_program
+from einbatch.diagnostics import fail
+from einbatch.model.front import read_program, text_source
 from einbatch.model.interpreter import Model
 from einbatch.syntax import read_source
 
@@ -20,7 +20,7 @@ def load(
     backend: str = "numpy",
 ) -> Model:
     """The model of an `.ein` file. `set` overrides constants, `dtype` the `dtype` line."""
-    place = Path(path)
+    place = _path(path)
     front = read_program(read_source(place), set)
     return Model(front, dtype=dtype, backend=backend, folder=place.parent)
 
@@ -34,6 +34,17 @@ def parse(
     folder: str | os.PathLike[str] | None = None,
 ) -> Model:
     """The model of a text. `from` paths stay below `folder`, the current one by default."""
-    front = read_program(Source("<text>", text), set)
-    place = None if folder is None else Path(folder)
+    front = read_program(text_source(text), set)
+    place = None if folder is None else _path(folder)
     return Model(front, dtype=dtype, backend=backend, folder=place)
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise fail(
+            "E0104",
+            f"a path is a text, and this is a {type(path).__name__}",
+            help="give the path of a text file",
+        ) from None

@@ -12,19 +12,12 @@ from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program
-from einbatch.model.arrays import (
-    Array,
-    as_numbers,
-    check_members,
-    check_names,
-    convert,
-    merge_names,
-    missing,
-)
+from einbatch.model.arrays import Array, as_numbers, check_members, convert, missing
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
+from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.train.updates import STEP, Training
 
@@ -246,7 +239,7 @@ def _count_in(state: Mapping[str, ArrayLike] | None, updating: Updating) -> int:
         count = np.asarray(state[STEP])
         if count.ndim == 0 and count.dtype.kind in "iuf" and count >= 0 and count == int(count):
             return int(count)
-    except (KeyError, ValueError, OverflowError):
+    except Exception:  # no key, or whatever a foreign `__array__` raises
         pass
     raise _no_count()
 

@@ -46,7 +46,8 @@ def inline_optimizer(
     where the program has updates of its own too.
     """
     train = next((s for s in tree.statements if isinstance(s, n.Train)), None)
-    chosen = optimizer or (train.optimizer if train else None)
+    line = train.optimizer if train else None
+    chosen = line if optimizer is None else optimizer
     if chosen is None:
         if settings:
             name = next(iter(settings))

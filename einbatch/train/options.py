@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
+from typing import cast
 
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.ir import Expression, Program, Value, as_float, evaluate_constant
@@ -39,7 +41,7 @@ def resolve_options(
         places[name] = expression.span
     for name, value in overrides.items():
         if value is not None:
-            values[name] = value
+            values[name] = _number(name, value)
             places.pop(name, None)
     return Options(
         _integer("batch", values, places, 1),
@@ -47,6 +49,18 @@ def resolve_options(
         _fraction("holdout", values, places),
         _integer("seed", values, places, 0),
     )
+
+
+def _number(name: str, value: object) -> Value:
+    """What overrides an option, as a plain number; E0803 where it is none."""
+    try:
+        return index(cast(int, value))
+    except TypeError:
+        pass
+    try:
+        return float("" if isinstance(value, str) else cast(float, value))
+    except (TypeError, ValueError):
+        raise _unfit(name, value, "a number", {}) from None
 
 
 def _integer(name: str, values: Mapping[str, Value], places: Mapping[str, Span], least: int) -> int:
@@ -65,10 +79,10 @@ def _fraction(name: str, values: Mapping[str, Value], places: Mapping[str, Span]
     return as_float(value)
 
 
-def _unfit(name: str, value: Value, wanted: str, places: Mapping[str, Span]) -> EinbatchError:
+def _unfit(name: str, value: object, wanted: str, places: Mapping[str, Span]) -> EinbatchError:
     return fail(
         "E0803",
-        f"`{name}` is {value}, and has to be {wanted}",
+        f"`{name}` is {str(value)[:80]}, and has to be {wanted}",
         *([(places[name], "set here")] if name in places else []),
         help=f"the default is `{name}={DEFAULTS[name]}`",
     )

@@ -60,9 +60,9 @@ def at(span: Span, text: str) -> list[tuple[Span, str]]:
 
 def resolve_optimizer(name: str, span: Span) -> Optimizer:
     """The optimizer of that name; E0412 where there is none."""
-    found = OPTIMIZERS.get(name)
+    found = OPTIMIZERS.get(name) if isinstance(name, str) else None  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
     if found is None:
-        near = get_close_matches(name, OPTIMIZERS, 1)
+        near = get_close_matches(str(name), OPTIMIZERS, 1)
         raise fail(
             "E0412",
             f"there is no optimizer `{name}`",

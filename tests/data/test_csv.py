@@ -109,7 +109,8 @@ def test_too_large_for_the_allowance(table, refusal) -> None:
     assert refusal(load_all, path, 800) == (
         f"error[E0710]: `{path}` takes more than 800 bytes from row 51 on,"
         " which is what the memory allowance leaves\n"
-        "  help: raise the memory allowance, or cut the data to the part that is needed"
+        "  help: allow more with EINBATCH_MEMORY, for example EINBATCH_MEMORY=8GiB, "
+        "or cut the data to the part that is needed"
     )
     text = refusal(load_source, f"{path}:a,b,a", None, "", limit_bytes=2000)
     assert "has the shape [100,3], which takes 2,400 bytes" in text

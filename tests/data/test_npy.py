@@ -155,7 +155,8 @@ def test_too_large_for_the_allowance(tmp_path: Path, refusal) -> None:
     assert text == (
         f"error[E0710]: `{path}` has the shape [1000000,1000000,8], which takes"
         " 64,000,000,000,000 bytes; the memory allowance leaves 1,048,576\n"
-        "  help: raise the memory allowance, or cut the data to the part that is needed"
+        "  help: allow more with EINBATCH_MEMORY, for example EINBATCH_MEMORY=8GiB, "
+        "or cut the data to the part that is needed"
     )
     with pytest.raises(EinbatchError) as caught:
         load_all(path, LIMIT)

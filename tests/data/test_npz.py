@@ -54,7 +54,8 @@ def test_the_limit_is_for_all_arrays_together(tmp_path: Path, refusal) -> None:
     assert refusal(load_all, path, 159) == (
         f"error[E0710]: `y` in `{path}` has the shape [10], which takes 80 bytes;"
         " the memory allowance leaves 79\n"
-        "  help: raise the memory allowance, or cut the data to the part that is needed"
+        "  help: allow more with EINBATCH_MEMORY, for example EINBATCH_MEMORY=8GiB, "
+        "or cut the data to the part that is needed"
     )
 
 
