@@ -22,10 +22,10 @@ class Guards(Writer):
         i, size = self.pick(bare), self.case.sizes[extent]
         j = self.pick(own)
         forms = [f"{i} - 1", f"{i} + 1", f"2*{i} - 1", f"{size - 2} - {i}", f"{i} - {size + 1}"]
-        forms += [f"{i} + {j} - 1", f"3*{i} - 2*{j}"]
-        text = self.pick(forms)
-        free = {i, j} if j in text and j != i else {i}
-        return Expr(text, SUM, frozenset(free), size)
+        if self.chance(3):
+            text = self.pick([f"{i} + {j} - 1", f"3*{i} - 2*{j}"])
+            return Expr(text, SUM, frozenset([i, j]), size)
+        return Expr(self.pick(forms), SUM, frozenset([i]), size)
 
     def wrapped(self, extent: str, scope: Sequence[str]) -> Expr | None:
         """`mod(i+1)` or `clamp(i+1)` as a whole subscript."""

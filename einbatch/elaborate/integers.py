@@ -18,10 +18,10 @@ from einbatch.ir import (
     Program,
     Read,
     Reduce,
-    Statement,
     Tensor,
     children,
     evaluate_constant,
+    statements_of,
 )
 
 
@@ -79,7 +79,7 @@ def mark_integers(program: Program) -> Program:
     constants = integer_constants(program)
     integers = {tensor.name for tensor in program.tensors if tensor.integer}
     values = {tensor.name for tensor in program.tensors if tensor.kind == "value"}
-    steps = [s for s in (*program.statements, *program.updates) if isinstance(s, Statement)]
+    steps = tuple(statements_of((*program.statements, *program.updates)))
     writes = [statement.target for statement in steps]
     for statement in steps:
         once = statement.operator == "=" and writes.count(statement.target) == 1
