@@ -10,6 +10,7 @@ from typing import Literal
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
 from einbatch.ir import FUNCTIONS, REDUCTIONS
 from einbatch.syntax import nodes as tree
+from einbatch.syntax.spelling import key_of
 from einbatch.syntax.traverse import parts
 
 Meaning = Literal[
@@ -28,6 +29,7 @@ WORDS: dict[Meaning, str] = {
 }
 TENSORS: frozenset[Meaning] = frozenset({"input", "param", "state", "draw", "value"})
 CONSTANTS = ("pi", "inf")
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 MOST_SEARCHES = 20
 """How often a program's errors search for the nearest name, which costs time."""
 
@@ -78,8 +80,17 @@ class Scope:
             "E0202",
             f"`{key}` {what}",
             (identifier.span, "nothing gives this name a meaning"),
-            help=f"did you mean `{near}`?" if near else f"declare it: {form.format(*[key] * 3)}",
+            help=self._power(identifier)
+            or (f"did you mean `{near}`?" if near else f"declare it: {form.format(*[key] * 3)}"),
         )
+
+    def _power(self, identifier: tree.Identifier) -> str:
+        """The help for `x²` where `x` is a name, and the square of it may be meant."""
+        name = identifier.spelling.rstrip(SUPERSCRIPTS)
+        power = identifier.key[len(key_of(name)) :]
+        if not power or key_of(name) not in self.symbols:
+            return ""
+        return f"after a name, digits are a part of it; the power is `{name}^{power}`"
 
     def nearest(self, key: str, meanings: Collection[Meaning]) -> str | None:
         """The name most like `key`: of the program, else, where any will do, of the language."""

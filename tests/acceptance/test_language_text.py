@@ -78,6 +78,12 @@ def test_superscript_numbers_are_powers(text: str, expected: str):
     assert value(text, XY + AB) == expected
 
 
+def test_a_superscript_number_after_a_name_is_a_part_of_it():
+    assert values("input x² = 3\ny = x2")["y"] == 3
+    said = refusal("input x = 3\ny = x²")
+    assert "help: after a name, digits are a part of it; the power is `x^2`" in said
+
+
 def test_ten_to_the_minus_three_is_no_digit():
     assert values("y = 10⁻³ + 2¹⁰")["y"] == 1024.001
 
