@@ -69,7 +69,8 @@ class _Work(Attempts):
         self.keep(self.scope.errors)
         shapes = Shapes(self.scope, self, implicit_inputs=implicit_inputs)
         program, declared = self.resolved(shapes, overrides)
-        extents = Extents({let.name: let.value for let in declared.lets}, declared.batch)
+        batch = None if declared.batch is None else self.scope.symbols[declared.batch].identifier
+        extents = Extents({let.name: let.value for let in declared.lets}, batch)
         everything = (*program.statements, *program.updates, *program.reports)
         shapes.unify(extents, declared, tuple(statements_of(everything)))
         self.keep(extents.conflicts())

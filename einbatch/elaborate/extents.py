@@ -29,6 +29,7 @@ from einbatch.ir import (
     rebuild,
     walk,
 )
+from einbatch.syntax import nodes as tree
 
 Variable = tuple[str, ...]
 """`("index", "i")`, `("extent", "B")`, `("axis", "W", "0")` or `("constant", "J")`."""
@@ -61,7 +62,7 @@ class Extents:
     """The variables of one program and what is known of them."""
 
     constants: dict[str, Expression]
-    batch: str | None = None
+    batch: tree.Identifier | None = None
     parents: dict[Variable, Variable] = field(default_factory=dict[Variable, Variable])
     values: dict[Variable, Fixed] = field(default_factory=dict[Variable, Fixed])
     meetings: list[Meeting] = field(default_factory=list[Meeting])
@@ -132,10 +133,25 @@ class Extents:
                 continue
             try:
                 value = self.resolve(self._definition(mark))
-                is_constant = mark[0] == "constant"
-                self.settled[mark] = value if is_constant else _positive(value, self._span(mark))
+                if mark[0] != "constant":
+                    value = _positive(value, self._span(mark))
+                    self._check_batch(mark, value)
+                self.settled[mark] = value
             except EinbatchError as error:
                 self._fail((mark,), error)
+
+    def _check_batch(self, root: Variable, value: Expression) -> None:
+        """The batch extent is what data say, minibatch by minibatch: others follow from it."""
+        if self.batch is None or root != self.root(("index", self.batch.key)):
+            return
+        if not isinstance(value, Number):
+            raise fail(
+                "E0313",
+                f"the batch extent is computed from others: |{self.batch.key}| is {show(value)}",
+                (self._span(root), f"{show(value)} here"),
+                (self.batch.span, "the batch index"),
+                help=f"let data fix it, and compute the others from `|{self.batch.key}|`",
+            )
 
     def _fail(self, marks: tuple[Variable, ...], error: EinbatchError) -> None:
         self.failed.update(dict.fromkeys(marks, error))
@@ -163,7 +179,7 @@ class Extents:
 
     def _is_loose(self, root: Variable) -> bool:
         """True where only data fix an extent: that of the batch, and what has no value."""
-        is_batch = self.batch is not None and root == self.root(("index", self.batch))
+        is_batch = self.batch is not None and root == self.root(("index", self.batch.key))
         return is_batch or root not in self.values
 
     def conflicts(self) -> list[Diagnostic]:

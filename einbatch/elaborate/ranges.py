@@ -91,7 +91,7 @@ class Ranges:
         """True where a value or data fix the variable."""
         batch = self.extents.batch
         root = self.extents.root(variable)
-        is_batch = batch is not None and root == self.extents.root(("index", batch))
+        is_batch = batch is not None and root == self.extents.root(("index", batch.key))
         return is_batch or self.extents.is_fixed(variable) or root in self.roots()
 
     def loose(self, accesses: tuple[Access, ...]) -> list[str]:
