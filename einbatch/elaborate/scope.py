@@ -58,6 +58,8 @@ class Scope:
     def declare(self, meaning: Meaning, identifier: tree.Identifier, rank: int = 0) -> None:
         """Gives a name its meaning; a second, different one is an error that shows both."""
         known = self.symbols.get(identifier.key)
+        if identifier.key in CONSTANTS and rank == 0:
+            self.errors.append(_is_a_number(identifier))
         if known is None:
             self.symbols[identifier.key] = Symbol(meaning, identifier, rank)
         elif meaning != known.meaning or meaning not in ("index", "value"):
@@ -103,6 +105,15 @@ class Scope:
         if not near and len(meanings) == len(WORDS):
             near = get_close_matches(key, (*FUNCTIONS, *REDUCTIONS, *CONSTANTS), 1)
         return near[0] if near else None
+
+
+def _is_a_number(identifier: tree.Identifier) -> Diagnostic:
+    return diagnostic(
+        "E0113",
+        f"`{identifier.key}` is a number of the language and cannot be declared",
+        (identifier.span, "declared here"),
+        help=f"choose another name; a tensor may have it: `{identifier.key}[…]`",
+    )
 
 
 def _declared_twice(known: Symbol, meaning: Meaning, identifier: tree.Identifier) -> Diagnostic:

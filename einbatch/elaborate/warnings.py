@@ -34,8 +34,8 @@ def _repeated_terms(statement: Statement) -> Iterator[Diagnostic]:
         return
     kept = free_indices(*statement.subscripts)
     bound = [name for name in statement.indices if name not in kept]
-    for term in _terms(statement.value):
-        missing = [name for name in bound if name not in free_indices(term)]
+    for term, around in _terms(statement.value, ()):
+        missing = [name for name in bound if name not in free_indices(term, *around)]
         if missing:
             names = ", ".join(f"`{name}`" for name in missing)
             yield diagnostic(
@@ -52,12 +52,37 @@ def _repeated_terms(statement: Statement) -> Iterator[Diagnostic]:
             )
 
 
-def _terms(value: Expression) -> tuple[Expression, ...]:
+def _terms(
+    value: Expression, around: tuple[Expression, ...]
+) -> Iterator[tuple[Expression, tuple[Expression, ...]]]:
+    """The terms of a sum, those of a sum in parentheses too, each with what multiplies it."""
     match value:
         case Apply(primitive="add", arguments=arguments):
-            return arguments
+            for argument in arguments:
+                yield from _terms(argument, around)
+        case Apply(primitive="neg", arguments=(argument,)):
+            yield from _terms(argument, around)
+        case Apply(primitive="div", arguments=(above, below)):
+            yield from _terms(above, (*around, below))
+        case Apply(primitive="mul", arguments=factors):
+            sums = [factor for factor in factors if _is_sum(factor)]
+            others = tuple(factor for factor in factors if not _is_sum(factor))
+            if len(sums) == 1:
+                yield from _terms(sums[0], (*around, *others))
+            else:
+                yield value, around
         case _:
-            return (value,)
+            yield value, around
+
+
+def _is_sum(value: Expression) -> bool:
+    match value:
+        case Apply(primitive="neg", arguments=(argument,)):
+            return _is_sum(argument)
+        case Apply(primitive="add"):
+            return True
+        case _:
+            return False
 
 
 def _averaged_twice(program: Program) -> Iterator[Diagnostic]:
