@@ -29,6 +29,7 @@ DEEPEST = 50
 MOST_PARTS = 200_000
 """How many operations, names and numbers the definitions of a program may come to."""
 S = TypeVar("S", bound=tree.Statement)
+Rule = Callable[[tree.Expression], tree.Expression]
 
 
 def expand(program: tree.Tree) -> tree.Tree:
@@ -47,15 +48,57 @@ def expand(program: tree.Tree) -> tree.Tree:
     return sum_capitals(replace(program, statements=kept))
 
 
-def map_expressions(statement: S, rule: Callable[[tree.Expression], tree.Expression]) -> S:
-    """A statement with `rule` applied to its values, those of a block included."""
+def map_expressions(statement: S, rule: Rule) -> S:
+    """A statement with `rule` applied to its expressions, those of a block included."""
     match statement:
         case tree.For(body=body) | tree.Scan(body=body):
             return replace(statement, body=tuple(map_expressions(s, rule) for s in body))
-        case tree.Assign(value=value) | tree.Report(value=value) | tree.Let(value=value):
+        case tree.Assign(target=target, value=value):
+            return replace(statement, target=_target(target, rule), value=rule(value))
+        case tree.Report(value=value) | tree.Let(value=value):
             return replace(statement, value=rule(value))
+        case tree.Sample(draw=draw):
+            return replace(statement, draw=_draw(draw, rule))
+        case tree.Param(initial=initial):
+            if isinstance(initial, tree.Draw):
+                return replace(statement, initial=_draw(initial, rule))
+            return replace(statement, initial=_elements(initial, rule))
+        case tree.State(initial=initial):
+            return replace(statement, initial=_elements(initial, rule))
+        case tree.Input(literal=literal) if literal is not None:
+            return replace(statement, literal=_elements(literal, rule))
+        case tree.Batch(extent=extent) if extent is not None:
+            return replace(statement, extent=rule(extent))
+        case tree.Indices(groups=groups):
+            new = tuple(replace(group, extent=rule(group.extent)) for group in groups)
+            return replace(statement, groups=new)
+        case tree.Train(settings=settings, options=options):
+            pairs = (_options(settings, rule), _options(options, rule))
+            return replace(statement, settings=pairs[0], options=pairs[1])
         case _:
             return statement
+
+
+def _target(target: tree.Access | tree.Name, rule: Rule) -> tree.Access | tree.Name:
+    if isinstance(target, tree.Name):
+        return target
+    return replace(target, subscripts=tuple(map(rule, target.subscripts)))
+
+
+def _draw(draw: tree.Draw, rule: Rule) -> tree.Draw:
+    return replace(draw, arguments=tuple(map(rule, draw.arguments)))
+
+
+def _elements(
+    initial: tree.Expression | tree.Elements, rule: Rule
+) -> tree.Expression | tree.Elements:
+    if isinstance(initial, tree.Elements):
+        return replace(initial, items=tuple(_elements(item, rule) for item in initial.items))
+    return rule(initial)
+
+
+def _options(options: tuple[tree.Option, ...], rule: Rule) -> tuple[tree.Option, ...]:
+    return tuple(replace(option, value=rule(option.value)) for option in options)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from einbatch.ir import (
     Statement,
     reads,
 )
-from einbatch.ir.build import call
+from einbatch.ir.build import ONE, add, call
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,17 @@ class Ranges:
                     return True
         for access in accesses:
             if access.writes and not self.is_known(access.axis) and self.settled(access):
-                reached = largest_reached(access.subscript, self.members)
+                reached = self.reached(access)
                 if reached is not None:
                     self.extents.settle_now(access.axis, reached, access.span)
                     return True
         return False
+
+    def reached(self, access: Access) -> Expression | None:
+        """The extent that an axis needs for what is written there."""
+        if access.form is not None:
+            return add(access.form.greatest(), ONE)
+        return largest_reached(access.subscript, self.members)
 
     def accesses(self, statements: Iterable[Statement]) -> Iterator[Access]:
         for statement in statements:

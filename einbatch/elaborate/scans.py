@@ -8,21 +8,25 @@ the scan. Reads and writes order per element.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
 from einbatch.elaborate.affine import Affine, affine_form, integer_of
 from einbatch.elaborate.integers import integer_values
 from einbatch.ir import (
+    REDUCTIONS,
     Expression,
+    IndexValue,
     Program,
     Read,
+    Reduce,
     Scan,
     Statement,
     Step,
+    children,
     free_indices,
-    reads,
     statements_of,
+    substitute,
 )
 
 
@@ -34,24 +38,27 @@ class Round:
     scans: tuple[Scan, ...]
     constants: Mapping[str, int]
 
-    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> list[int]:
-        """By how many rounds of a scan subscripts are ahead (> 0) or behind, where they tell."""
-        forms = [affine_form(subscript, self.constants) for subscript in subscripts]
-        found = [_ahead(form, scan) for form in forms if form is not None]
-        return [offset for offset in found if offset is not None]
+    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> dict[int, int]:
+        """By how many rounds of a scan an axis is ahead (> 0) or behind, for those that tell."""
+        forms = (affine_form(subscript, self.constants) for subscript in subscripts)
+        found = {k: _ahead(form, scan) for k, form in enumerate(forms) if form is not None}
+        return {k: offset for k, offset in found.items() if offset is not None}
+
+    def lags(self, read: Read, scan: Scan) -> list[int]:
+        """The offsets of a read along the axes by which the scan's statements carry its index."""
+        writes = [self.offsets(s.subscripts, scan) for s in _writes_to(read.tensor, scan)]
+        offsets = self.offsets(read.subscripts, scan)
+        return [o for k, o in offsets.items() if all(k in write for write in writes)]
 
     def is_of_another_round(self, read: Read) -> bool:
         """True where a scan around writes what is read, and this is not the round's own part."""
-        return any(
-            0 not in self.offsets(read.subscripts, scan)
-            for scan in self.scans
-            if read.tensor in _written_in(scan)
-        )
+        around = [scan for scan in self.scans if _writes_to(read.tensor, scan)]
+        return any(0 not in self.lags(read, scan) for scan in around)
 
     def writes_ahead(self) -> bool:
         """True where the statement writes an element of a round that is to come."""
         subscripts = self.statement.subscripts
-        return any(o > 0 for scan in self.scans for o in self.offsets(subscripts, scan))
+        return any(o > 0 for scan in self.scans for o in self.offsets(subscripts, scan).values())
 
 
 def rounds_of(
@@ -66,9 +73,26 @@ def rounds_of(
 
 
 def reads_of(statement: Statement) -> Iterator[Read]:
-    """Every read of a statement, those in its subscripts included."""
+    """Every read of a statement, those in its subscripts included.
+
+    An index that a reduction binds is no longer that of the statement or of a scan:
+    the subscripts of the reads below name it `""`.
+    """
     for expression in (*statement.subscripts, statement.value):
-        yield from reads(expression)
+        yield from _reads_in(expression)
+
+
+def _reads_in(expression: Expression) -> Iterator[Read]:
+    match expression:
+        case Reduce(reduction=reduction, indices=indices) if not REDUCTIONS[reduction].keeps:
+            bound = {index: IndexValue("") for index in indices}
+            for read in _reads_in(expression.body):
+                yield replace(read, subscripts=tuple(substitute(s, bound) for s in read.subscripts))
+        case _:
+            if isinstance(expression, Read):
+                yield expression
+            for child in children(expression):
+                yield from _reads_in(child)
 
 
 def _ahead(form: Affine, scan: Scan) -> int | None:
@@ -84,7 +108,7 @@ def check_scan(program: Program) -> Iterator[Diagnostic]:
     for step in steps:
         ahead = False
         for scan in step.scans:
-            offsets = step.offsets(step.statement.subscripts, scan)
+            offsets = list(step.offsets(step.statement.subscripts, scan).values())
             yield from _writes(step.statement, scan, offsets, ahead=ahead)
             ahead |= any(offset > 0 for offset in offsets)
         for read in reads_of(step.statement):
@@ -140,17 +164,17 @@ def _writes(
 def _reads(read: Read, step: Round) -> Iterator[Diagnostic]:
     """The error for a read, if there is one: of the outermost scan that forbids it."""
     for scan in step.scans:
-        writes = [s for s in statements_of(scan.body) if s.target == read.tensor]
+        writes = _writes_to(read.tensor, scan)
         if writes:
-            offsets = step.offsets(read.subscripts, scan)
-            found = list(_read(read, scan, offsets, writes, step))
+            lags = step.lags(read, scan)
+            found = list(_read(read, scan, lags, writes, step))
             yield from found
-            if found or any(offset < 0 for offset in offsets):
+            if found or any(lag < 0 for lag in lags):
                 return
 
 
 def _read(
-    read: Read, scan: Scan, offsets: list[int], writes: list[Statement], step: Round
+    read: Read, scan: Scan, lags: list[int], writes: list[Statement], step: Round
 ) -> Iterator[Diagnostic]:
     target = writes[0]
     if any(not step.offsets(write.subscripts, scan) for write in writes):
@@ -161,7 +185,7 @@ def _read(
             (target.span, "accumulated here"),
             help="read it after the scan, or give it the index",
         )
-    elif not any(offset <= 0 for offset in offsets):
+    elif not any(lag <= 0 for lag in lags):
         earlier = f"{scan.index}{'+' if scan.down else '-'}1"
         yield diagnostic(
             "E0423",
@@ -172,8 +196,8 @@ def _read(
         )
 
 
-def _written_in(scan: Scan) -> set[str]:
-    return {statement.target for statement in statements_of(scan.body)}
+def _writes_to(tensor: str, scan: Scan) -> list[Statement]:
+    return [statement for statement in statements_of(scan.body) if statement.target == tensor]
 
 
 def _head(scan: Scan) -> Span:

@@ -79,6 +79,8 @@ def resolve_statement(
         name.key, subscripts, assign.operator, value, indices, assign.span, assign.partial
     )
     if typed.loops is not None:
+        if any(index.key in scans for index in typed.loops):
+            return None
         wrong = list(_check_loops(resolver, typed.loops, statement))
         attempts.keep(wrong)
         if wrong:

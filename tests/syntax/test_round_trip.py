@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from einbatch.diagnostics import EinbatchError, Source
 from einbatch.syntax import format_source, nodes, parse, unparse
-from tests.syntax.trees import CONTEXTS, X, Y, expressions, statements, trees
+from tests.syntax.trees import (
+    CONTEXTS,
+    X,
+    Y,
+    expressions,
+    statements,
+    trees,
+    trees_with_definitions,
+)
 
 SPELLINGS = {
     "*": ["*", "·", " × ", "⋅", " ∗"],
@@ -39,6 +47,13 @@ def test_what_is_printed_parses_to_the_same_tree(tree: nodes.Tree):
     assert read(unparse(tree)) == tree
 
 
+@given(trees_with_definitions())
+def test_definitions_and_their_calls_print_right(tree: nodes.Tree):
+    text = unparse(tree)
+    assert read(text) == tree
+    assert format_source(Source("test.ein", text)) == text
+
+
 def test_every_nesting_of_three_operators_prints_right():
     nested = [
         first(second(third(X))) for first, second, third in product(CONTEXTS, CONTEXTS, CONTEXTS)
@@ -60,6 +75,8 @@ def test_no_parenthesis_is_too_many_in_any_expression(expression: nodes.Expressi
 
 def _no_parenthesis_is_too_many(expression: nodes.Expression) -> None:
     text = f"x = {unparse(expression)}"
+    if isinstance(expression, nodes.Otherwise):  # as a whole right side it keeps its own
+        text = f"x = {unparse(expression)[1:-1]}"
     for opened in re.finditer(r"(?<![\w'\]])\(", text):
         closed = _closing(text, opened.start())
         inside = text[opened.end() : closed]
@@ -144,6 +161,7 @@ SYMBOLS = """
     x W⁰ y' b i j h̃ σ exp max sum Σ_i softmax_j sum_ 1 2.5 3e5 |i| ∞ π W.grad
     for in from if then else and or not batch index let input param state dtype
     minimize report train sgd sgd(lr=0.1) normal(0,1) x[b,i] h[b,j]=
+    scan down def stop f(x) f[i](x) (x[t-1] x[t+1] m[b]~bernoulli(0.9)
 """
 WORDS = [*SYMBOLS.split(), *SPACES]
 

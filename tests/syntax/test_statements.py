@@ -39,6 +39,26 @@ from tests.syntax.reading import code, error, read
         ("for b: for i:\n x = 1", "for b: for i: x = 1"),
         ("x[b] *= 2", "x[b] *= 2"),
         ("W.grad[j,i] -= 1", "W.grad[j,i] -= 1"),
+        ("scan t:h[t]=x[t]", "scan t:\n    h[t] = x[t]"),
+        ("scan t  down :\n h[t]=x[t]", "scan t down:\n    h[t] = x[t]"),
+        ("scan t: for i: h[t,i]=x", "scan t:\n    for i: h[t,i] = x"),
+        ("scan l: scan t: h[l,t]=x", "scan l:\n    scan t:\n        h[l,t] = x"),
+        ("scan t:\n a[t]=1\n b[t]=2", "scan t:\n    a[t] = 1\n    b[t] = 2"),
+        ("y[t]=x[t-1] else 0", "y[t] = (x[t-1] else 0)"),
+        ("y[t]=(x[t-1]else 0)", "y[t] = (x[t-1] else 0)"),
+        ("y[t]=2*(x[t-1] else h0[b])", "y[t] = 2*(x[t-1] else h0[b])"),
+        ("y[t]=tanh((x[t-1] else 0))", "y[t] = tanh(x[t-1] else 0)"),
+        ("y=max(x[i-1] else 0, x[i+1] else [i<1])", "y = max(x[i-1] else 0, x[i+1] else [i < 1])"),
+        ("y=sum[k](x[k-1] else 0)", "y = sum[k](x[k-1] else 0)"),
+        ("y=x[t-1] else (x[t-2] else 0)", "y = (x[t-1] else (x[t-2] else 0))"),
+        ("(g[t-1]else 0)+=h[t]", "(g[t-1] else 0) += h[t]"),
+        ("for t,k:(g[t+k-1] else 0)-=1", "for t,k: (g[t+k-1] else 0) -= 1"),
+        ("mask[b,j]~bernoulli(.9)", "mask[b,j] ~ bernoulli(.9)"),
+        ("for b: e[b]~normal(0,1)", "for b: e[b] ~ normal(0, 1)"),
+        ("def swish(x)=x σ(x)", "def swish(x) = x*sigmoid(x)"),
+        ("def affine[j,i](W,T,x)=Σ_i W[j,i] x-T[j]",
+         "def affine[j,i](W, T, x) = sum[i](W[j,i]*x) - T[j]"),
+        ("y[i]=x[mod(i+1)]+x[clamp(i-1)]", "y[i] = x[mod(i+1)] + x[clamp(i-1)]"),
     ],
 )  # fmt: skip
 def test_statements(text: str, canonical: str):
@@ -106,6 +126,27 @@ def test_a_train_line_tells_settings_from_options():
         "x = if a then b",
         "x = a + if b then c else d",
         "if a then b",
+        "scan: x = 1",
+        "scan t x = 1",
+        "scan t, s: x = 1",
+        "scan t up down: x = 1",
+        "scan t: minimize x",
+        "for t: scan s: x = 1",
+        "scan t: let x = 1",
+        "(g[t-1]) += 1",
+        "(g else 0) += 1",
+        "(g[t-1] else x[0]) += 1",
+        "y = x[t-1] else x[t-2] else 0",
+        "mask[b] ~ 3",
+        "mask[b] ~ bernoulli",
+        "mask[b] += bernoulli(0.9) ~ 1",
+        "def f = 3",
+        "def f() = 3",
+        "def f(x)",
+        "def f(x+1) = x",
+        "def f[i] = 3",
+        "def f(x) += 3",
+        "for i: def f(x) = x",
     ],
 )
 def test_what_is_no_statement(text: str):
@@ -114,6 +155,25 @@ def test_what_is_no_statement(text: str):
     assert "where" in found.message or found.code == "E0108"
     assert found.help
     assert not any(word.isupper() and len(word) > 2 for word in found.message.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y = (2*x[t] else 0)",
+        "y = x else 0",
+        "y = x[t] + x[t-1] else 0",
+        "y = (x[t-1] else 0) else 1",
+        "(g[t-1] else 1) += 1",
+    ],
+)
+def test_only_a_read_has_an_else_of_its_own(text: str):
+    assert code(text) == "E0121"
+
+
+@pytest.mark.parametrize("word", ["donw", "up", "reverse", "t"])
+def test_the_direction_of_a_scan(word: str):
+    assert code(f"scan t {word}: x = 1") == "E0122"
 
 
 def test_brackets_that_do_not_match():

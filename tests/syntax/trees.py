@@ -12,7 +12,7 @@ from einbatch.syntax.spelling import key_of
 NAMES = ("x", "W", "W⁰", "W₁", "h̃", "ŷ", "y'", "z″", "β", "loss", "T.grad", "h̃.grad2", "_t", "Σa")
 TENSORS = (*NAMES, "σ", "relu", "exp", "π")
 INDICES = ("b", "i", "j", "k", "ŷ", "t'")
-FUNCTIONS = ("exp", "log", "sigmoid", "max", "min", "clamp", "mod")
+FUNCTIONS = ("exp", "log", "sigmoid", "max", "min", "clamp", "mod", "stop")
 REDUCTIONS = ("sum", "prod", "mean", "max", "softmax", "log_softmax", "argmax")
 NUMERALS = ("0", "1", "3000", "0.20", "1e-7", ".5", "2.", "1.5E+3")
 
@@ -47,7 +47,9 @@ def _signed(inner: st.SearchStrategy[n.Expression], signs: str) -> st.SearchStra
 
 def _extend(inner: st.SearchStrategy[n.Expression]) -> st.SearchStrategy[n.Expression]:
     arguments = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    guarded = st.builds(n.Otherwise, st.builds(n.Access, names, arguments), inner)
     return st.one_of(
+        guarded,
         st.builds(n.Access, _identifiers(TENSORS), arguments),
         _signed(inner, "+-").map(n.Sum),
         _signed(inner, "*/").map(n.Product),
@@ -84,15 +86,34 @@ elements = st.recursive(
 values = expressions | elements
 targets = st.builds(n.Access, names, st.lists(expressions, min_size=1, max_size=3).map(tuple))
 targets = targets | names.map(n.Name)
-assignments = st.builds(
-    n.Assign, targets, st.sampled_from(["=", "+=", "-=", "*=", "max=", "min="]), expressions
-)
-loops = st.recursive(
-    st.builds(n.For, index_lists, st.lists(assignments, min_size=1, max_size=3).map(tuple)),
-    lambda inner: st.builds(
-        n.For, index_lists, st.lists(assignments | inner, min_size=1, max_size=3).map(tuple)
+operators = st.sampled_from(["=", "+=", "-=", "*=", "max=", "min="])
+accesses = st.builds(n.Access, names, st.lists(expressions, min_size=1, max_size=3).map(tuple))
+partial_writes = st.builds(n.Assign, accesses, operators, expressions, partial=st.just(True))
+samples = st.builds(
+    n.Sample,
+    targets,
+    st.builds(
+        n.Draw,
+        st.sampled_from(["bernoulli", "normal", "uniform"]),
+        st.lists(expressions, max_size=2).map(tuple),
     ),
+)
+assignments = st.builds(n.Assign, targets, operators, expressions) | partial_writes | samples
+
+
+def _blocks(inner: st.SearchStrategy[n.Statement]) -> st.SearchStrategy[tuple[n.Statement, ...]]:
+    return st.lists(inner, min_size=1, max_size=3).map(tuple)
+
+
+loops = st.recursive(
+    st.builds(n.For, index_lists, _blocks(assignments)),
+    lambda inner: st.builds(n.For, index_lists, _blocks(assignments | inner)),
     max_leaves=4,
+)
+scans = st.recursive(
+    st.builds(n.Scan, indices, st.booleans(), _blocks(assignments | loops)),
+    lambda inner: st.builds(n.Scan, indices, st.booleans(), _blocks(assignments | loops | inner)),
+    max_leaves=3,
 )
 groups = st.builds(n.IndexGroup, index_lists, expressions)
 draws = st.builds(
@@ -110,6 +131,7 @@ sources = st.text(
 statements = st.one_of(
     assignments,
     loops,
+    scans,
     st.builds(n.Batch, indices, st.none() | expressions),
     st.lists(groups, min_size=1, max_size=3).map(tuple).map(n.Indices),
     st.builds(n.Let, names, expressions),
@@ -124,6 +146,37 @@ statements = st.one_of(
     st.builds(n.Train, st.none(), st.just(()), options),
 )
 trees = st.lists(statements, max_size=5).map(tuple).map(n.Tree)
+
+FUNCTIONS_OF_ITS_OWN = ("swish", "gelu", "Φ")
+LAYERS_OF_ITS_OWN = ("affine", "σ2", "norm'")
+arguments = st.lists(expressions, min_size=1, max_size=3).map(tuple)
+calls = st.one_of(
+    st.builds(n.Call, st.sampled_from([key_of(name) for name in FUNCTIONS_OF_ITS_OWN]), arguments),
+    st.builds(
+        n.Call,
+        st.sampled_from([key_of(name) for name in LAYERS_OF_ITS_OWN]),
+        arguments,
+        index_lists,
+    ),
+)
+
+
+@st.composite
+def trees_with_definitions(draw: Callable) -> n.Tree:
+    """A tree that defines all of its own functions, and calls some of them."""
+    own = [
+        n.Def(n.Identifier(key_of(name), name), (), (X.identifier,), draw(expressions))
+        for name in FUNCTIONS_OF_ITS_OWN
+    ]
+    own += [
+        n.Def(n.Identifier(key_of(name), name), draw(index_lists), draw(index_lists), X)
+        for name in LAYERS_OF_ITS_OWN
+    ]
+    inner = draw(calls)
+    outer = draw(st.sampled_from(CONTEXTS))(inner)
+    statements = [*own, n.Assign(Y, "=", outer), n.Let(X.identifier, inner)]
+    return n.Tree(tuple(draw(st.permutations(statements))))
+
 
 X, Y = (n.Name(n.Identifier(key)) for key in "xy")
 
@@ -150,5 +203,8 @@ CONTEXTS: tuple[Callable[[n.Expression], n.Expression], ...] = (
     lambda e: n.Logic("or", (X, e)),
     n.Not,
     n.Iverson,
+    lambda e: n.Otherwise(n.Access(X.identifier, (e,)), Y),
+    lambda e: n.Otherwise(n.Access(X.identifier, (Y,)), e),
+    lambda e: n.Call("max", (X, e)),
 )
 """Every place that an expression can have inside another."""
