@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from einbatch.cli import arguments
 
 DONE, WRONG, MISUSED, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: the program or data is wrong; the command line is; no resources; Ctrl-C."""
+COLLECTION = (50_000, 20, 20)
+"""Rarer garbage collections: building the grammar's tables makes many objects that all stay."""
 LIMITS = ("E0105", "E0106")
 """Codes of files too large and nesting too deep: refusals, though no memory is asked for."""
 
@@ -29,6 +32,7 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line (by default the process's own) and gives its exit code."""
+    gc.set_threshold(*COLLECTION)
     _open_streams()
     parser = arguments.parser()
     try:
