@@ -57,6 +57,16 @@ def test_planning_needs_no_arrays_either():
     assert not imported(code) & set(HEAVY)
 
 
+def test_computing_needs_no_other_backend():
+    code = "import einbatch\neinbatch.parse('index i < 2\\ny = sum[i](i/2)\\n').forward({})\n"
+    assert not imported(code) & {"jax", "torch"}
+
+
+def test_the_grammar_is_the_one_place_of_syntax():
+    assert [path.name for path in ROOT.glob("grammar/*.lark")] == ["ein.lark"]
+    assert not list(ROOT.glob("einbatch/**/*.lark"))
+
+
 @pytest.mark.parametrize("verb", ["check", "grad", "fmt --check"])
 def test_verbs_that_compute_nothing_import_no_numpy(verb: str):
     words = [*verb.split(), "programs/digits.ein"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.mutations import Tally, try_cases
 
-CASES = 10_000
+CASES = int(os.environ.get("EINBATCH_MUTATIONS", "10000"))
 CHUNK = 250
 PROCESSES = 2
 MEMORY = 1 << 30
