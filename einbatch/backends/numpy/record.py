@@ -8,32 +8,26 @@ what runs is the module that `einbatch export` saves, line by line, without Pyth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import prod
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
-from einbatch.backends.numpy.groups import group
 from einbatch.backends.numpy.instructions import (
     Check,
     Instruction,
     Loop,
     Operand,
-    Pointer,
     Product,
     Shape,
-    packed,
-    words_of_check,
-    words_of_product,
 )
 from einbatch.backends.numpy.products import lay_out
 from einbatch.diagnostics import InternalError
 from einbatch.plan.graph import contiguous
-from einbatch.plan.operations import ACCUMULATE, FLOPS, POINTWISE
+from einbatch.plan.operations import FLOPS
 
 # Any: an array is of floats, integers or conditions.
 Array: TypeAlias = NDArray[Any]
@@ -61,39 +55,26 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.is_recording = False
 
-    def stand_ins(self, module: Mapping[str, object]) -> dict[str, object]:
-        """What stands in a module's namespace in place of NumPy and of its own helpers."""
-        notes: dict[str, Callable[..., None]] = {
-            "erf": self.erf,
-            "check": self.check,
-            "scatter": self.scatter,
-            "accumulate": self.accumulate,
-        }
-        helpers = {
-            name: _Function(cast(Callable[..., object], module[name]), self, note)
-            for name, note in notes.items()
-            if name in module
-        }
-        return {"np": _NumPy(self), **helpers}
-
-    def pointwise(self, name: str, arguments: Sequence[Array]) -> None:
-        """A ufunc of the arguments but the last, into the last."""
-        *sources, out = arguments
-        function, data = loop_of(name, _types(arguments))
+    def pointwise(self, name: str, *sources: Array, out: Array | None = None) -> None:
+        """A ufunc of the arguments but the last, into the last, or into `out`."""
+        if out is None:
+            *sources, out = sources
+        arguments = (*sources, out)
+        function, data = loop_of(name, "".join(array.dtype.char for array in arguments))
         operands = [_operand(source, out.shape) for source in sources]
         written = _operand(out, out.shape, is_written=True)
         self._loop(function, data, out.shape, (*operands, written), SLOW if name in FLOPS else 1)
 
-    def named(self, name: str, arguments: Sequence[Array], data: int = 0) -> None:
+    def named(self, name: str, *arguments: Array) -> None:
         """A loop of `replay_loops.h` of the arguments but the last, into the last."""
         *sources, out = arguments
         operands = [_operand(source, out.shape) for source in sources]
         written = _operand(out, out.shape, is_written=True)
-        self._loop(_named(name), data, out.shape, (*operands, written))
+        self._loop(_named(name), 0, out.shape, (*operands, written))
 
     def erf(self, x: Array, out: Array) -> None:
         """The error function."""
-        self.named(f"erf_{out.dtype.char}", (x, out))
+        self.named(f"erf_{out.dtype.char}", x, out)
 
     def copyto(
         self, out: Array, source: Array | float, casting: str = "", where: Array | None = None
@@ -108,13 +89,15 @@ class Recorder:
         if mask is not None:
             if source.dtype != out.dtype:
                 raise InternalError(f"a masked copy from {source.dtype} to {out.dtype}")
-            self.named(f"where_{_code(out)}", (source, mask, out))
+            self.named(f"where_{_code(out)}", source, mask, out)
         elif source.dtype == out.dtype:
-            self.named(f"copy_{_code(out)}", (source, out))
+            self.named(f"copy_{_code(out)}", source, out)
         else:
-            self.named(f"cast_{_code(source)}{_code(out)}", (source, out))
+            self.named(f"cast_{_code(source)}{_code(out)}", source, out)
 
-    def reduce(self, name: str, source: Array, axis: int | tuple[int, ...], out: Array) -> None:
+    def reduce(
+        self, name: str, source: Array, axis: int | tuple[int, ...], dtype: None, out: Array
+    ) -> None:
         """A ufunc's reduction over some axes."""
         axes = {a % source.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
         start = START[name]
@@ -164,10 +147,9 @@ class Recorder:
         self._loop(function, data, (outer, *places.shape), operands, weight, by=None)
 
     def scatter(
-        self, into: _At | _Put, flat: Array, places: Array, items: Array, mask: Array | None = None
+        self, name: str, flat: Array, places: Array, items: Array, mask: Array | None = None
     ) -> None:
         """Items put or accumulated at places of a flat array, where the mask is."""
-        name = "put" if isinstance(into, _Put) else into.name
         given = [places, items, *([] if mask is None else [mask])]
         shape = np.broadcast_shapes(*(a.shape for a in given))
         operands = [_operand(a, shape) for a in given]
@@ -240,126 +222,6 @@ class Recorder:
         self.instructions.append(_sorted(loop, by))
 
 
-class _NumPy:
-    """NumPy, but for the functions that steps call."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        for name in STEP_FUNCTIONS:
-            setattr(self, name, _Ufunc(name, recorder))
-        self.copyto = _Function(np.copyto, recorder, recorder.copyto)
-        self.matmul = _Function(np.matmul, recorder, recorder.matmul)
-        self.take = _Function(np.take, recorder, recorder.take)
-        self.argmax = _Function(np.argmax, recorder, _Position("argmax", recorder))
-        self.argmin = _Function(np.argmin, recorder, _Position("argmin", recorder))
-        self.put = _Put(recorder)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(np, name)
-
-
-class _Function:
-    """A function of NumPy's, which notes its calls while a step is recorded."""
-
-    def __init__(
-        self, real: Callable[..., object], recorder: Recorder, note: Callable[..., None]
-    ) -> None:
-        self._real, self._recorder, self._note = real, recorder, note
-
-    def __call__(self, *arguments: object, **named: object) -> object:
-        if self._recorder.is_recording:
-            return self._note(*arguments, **named)
-        return self._real(*arguments, **named)
-
-
-class _Position:
-    def __init__(self, name: str, recorder: Recorder) -> None:
-        self._name, self._recorder = name, recorder
-
-    def __call__(self, source: Array, axis: int, out: Array) -> None:
-        self._recorder.position(self._name, source, axis, out)
-
-
-class _At:
-    """`np.add.at`."""
-
-    def __init__(self, name: str, recorder: Recorder) -> None:
-        self.name, self._recorder = name, recorder
-
-    def __call__(self, flat: Array, places: Array, items: Array) -> None:
-        if self._recorder.is_recording:
-            self._recorder.scatter(self, flat, places, items)
-        else:
-            getattr(np, self.name).at(flat, places, items)
-
-
-class _Put:
-    """`np.put`."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def __call__(self, flat: Array, places: Array, items: Array) -> None:
-        if self._recorder.is_recording:
-            self._recorder.scatter(self, flat, places, items)
-        else:
-            np.put(flat, places, items)
-
-
-class _Ufunc:
-    """A ufunc of NumPy's, called as emitted modules do: the output last, or as `out`."""
-
-    def __init__(self, name: str, recorder: Recorder) -> None:
-        self.name, self._recorder = name, recorder
-        self._real = getattr(np, name)
-        self.at = _At(name, recorder)
-
-    def __call__(self, *arguments: Array, **named: Array) -> object:
-        if self._recorder.is_recording:
-            return self._recorder.pointwise(self.name, (*arguments, *named.values()))
-        return self._real(*arguments, **named)
-
-    def reduce(self, *arguments: Any, **named: Any) -> object:  # Any: as NumPy takes them
-        """The ufunc's reduction, called with the array, the axes, no dtype, and the output."""
-        if self._recorder.is_recording:
-            source, axis, _, out = arguments
-            return self._recorder.reduce(self.name, source, axis, out)
-        return self._real.reduce(*arguments, **named)
-
-
-STEP_FUNCTIONS = tuple(sorted((POINTWISE.keys() - {"where", "erf"}) | set(ACCUMULATE.values())))
-
-
-def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tuple[bytes, bytes]:
-    """The words that `replay.c` reads, and which of them point into inputs."""
-    words: list[int] = []
-    waiting: list[Loop] = []
-    moved: list[int] = []
-
-    def flush() -> None:
-        for each in group(waiting):
-            words.extend(each.words())
-        waiting.clear()
-
-    for instruction in instructions:
-        if isinstance(instruction, Loop):
-            waiting.append(instruction)
-            continue
-        flush()
-        words.extend(
-            words_of_check(instruction)
-            if isinstance(instruction, Check)
-            else words_of_product(instruction)
-        )
-    flush()
-    starts = [native.address(array) for array in inputs]
-    for place, word in enumerate(words):
-        if isinstance(word, Pointer):
-            for number, (start, array) in enumerate(zip(starts, inputs, strict=True)):
-                if start <= word < start + array.nbytes:
-                    moved += (place, number, word - start)
-    return packed(words), packed(moved)
-
-
 @cache
 def loop_of(name: str, types: str) -> tuple[int, int]:
     """The inner loop of a ufunc for operands of these types."""
@@ -374,10 +236,6 @@ def _named(name: str) -> int:
         return native.named_loops()[name]
     except KeyError:
         raise InternalError(f"there is no loop {name}") from None
-
-
-def _types(arrays: Sequence[Array]) -> str:
-    return "".join(array.dtype.char for array in arrays)
 
 
 def _code(array: Array) -> str:

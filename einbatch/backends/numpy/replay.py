@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
-from einbatch.backends.numpy.record import Recorder, encode
+from einbatch.backends.numpy.encode import encode
+from einbatch.backends.numpy.record import Recorder
+from einbatch.backends.numpy.stand_ins import stand_ins
 from einbatch.plan.plan import Operand, Plan
 
 # Any: an array is of floats or of integers.
@@ -24,7 +26,7 @@ def replayed(namespace: dict[str, object], plan: Plan, owned: Sequence[Array]) -
     """
     recorder = Recorder()
     own = {name: thing for name, thing in namespace.items() if name != "np"}
-    namespace |= recorder.stand_ins(own)
+    namespace |= stand_ins(recorder, own)
     inputs = [_placeholder(plan, operand) for operand in plan.inputs]
     try:
         step = cast(Callable[..., Step], namespace["bind"])(*owned)
