@@ -58,7 +58,7 @@ class Recorder:
     def pointwise(self, name: str, *sources: Array, out: Array | None = None) -> None:
         """A ufunc of the arguments but the last, into the last, or into `out`."""
         if out is None:
-            *sources, out = sources
+            sources, out = sources[:-1], sources[-1]
         arguments = (*sources, out)
         function, data = loop_of(name, "".join(array.dtype.char for array in arguments))
         operands = [_operand(source, out.shape) for source in sources]
