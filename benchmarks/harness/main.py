@@ -1,0 +1,82 @@
+"""The command line that every benchmark shares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness.machine import describe_machine, show_machine
+from benchmarks.harness.measure import Effort, Outcome, Wrong, measure
+from benchmarks.harness.plot import plot
+from benchmarks.harness.process import Failed
+from benchmarks.harness.show import console, record_of, summary_of, table_of
+from benchmarks.harness.suite import Suite
+
+
+def main(suite: Suite, arguments: Sequence[str] | None = None) -> int:
+    """Measures a suite and shows what came out; the exit code."""
+    options = parser_of(suite).parse_args(arguments)
+    cases = [suite.case(name) for name in options.cases or _default_cases(suite, options.quick)]
+    names = options.contenders or [item.name for item in suite.contenders]
+    effort = Effort(
+        options.rounds or (3 if options.quick else 7),
+        options.seconds or (0.05 if options.quick else 0.25),
+    )
+    outcomes: list[Outcome] = []
+    for case in cases:
+        print(f"{case.name} …", file=sys.stderr, flush=True)
+        try:
+            outcomes.append(measure(suite, case, names, effort))
+        except (Failed, Wrong) as problem:
+            print(f"{case.name}: {problem}", file=sys.stderr)
+            return 1
+    machine = describe_machine()
+    print(show_machine(machine))
+    console().print(table_of(suite, outcomes))
+    print("\n".join(summary_of(outcomes)))
+    if options.json:
+        record = record_of(suite, machine, outcomes)
+        options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if options.plot:
+        plot(suite, outcomes, options.plot)
+    return 0
+
+
+def parser_of(suite: Suite) -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(description=suite.title)
+    _add_choice(parser, ("--cases", "--sizes"), [case.name for case in suite.cases])
+    _add_choice(parser, ("--contenders",), [item.name for item in suite.contenders])
+    parser.add_argument("--rounds", type=_positive, help="how often each contender has its turn")
+    parser.add_argument("--seconds", type=float, help="for each contender in each round")
+    parser.add_argument("--quick", action="store_true", help="small cases, a few short rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="everything, as JSON")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="a picture of the ratios")
+    return parser
+
+
+def _default_cases(suite: Suite, quick: bool) -> Sequence[str]:
+    return suite.quick if quick else [case.name for case in suite.cases]
+
+
+def _add_choice(
+    parser: argparse.ArgumentParser, flags: tuple[str, ...], known: Sequence[str]
+) -> None:
+    def read(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"no {name!r}; there are {', '.join(known)}")
+        return names
+
+    parser.add_argument(*flags, type=read, metavar="A,B", help=f"of {', '.join(known)}")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
