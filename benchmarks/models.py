@@ -53,6 +53,7 @@ def by_einbatch(case: Case) -> Running:
     found: list[tuple[float, dict[str, Array]]] = []
 
     def step() -> None:
+        found.clear()  # gone, as in a training loop, before the next ones come
         found[:] = [model.value_and_grad(params, inputs)]
 
     return Running(step, lambda: {**found[0][1], "loss": np.array(found[0][0])})

@@ -1,4 +1,4 @@
-"""What every benchmark shares: contenders in processes of their own, and what becomes of the times."""
+"""What every benchmark shares: contenders in processes of their own, and their times."""
 
 from benchmarks.harness.main import main
 from benchmarks.harness.suite import Array, Contender, Running, Skipped, Suite

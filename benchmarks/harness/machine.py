@@ -40,7 +40,7 @@ def show_machine(machine: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
-    """The model's name, its number (virtual machines hide the name), and its widest vectors."""
+    """The model's name, its number (virtual machines hide the name), and its vectors."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return platform.processor() or platform.machine()
@@ -49,7 +49,8 @@ def _processor() -> str:
     flags = fields.get("flags", "").split()
     vectors = [name for name in ("amx_tile", "avx512f", "avx2") if name in flags]
     name = fields.get("model name", platform.machine())
-    return f"{name} (family {fields.get('cpu family')}, model {fields.get('model')}; {vectors[0] if vectors else 'no AVX2'})"
+    numbers = f"family {fields.get('cpu family')}, model {fields.get('model')}"
+    return f"{name} ({', '.join([numbers, *vectors])})"
 
 
 def _cores() -> int:

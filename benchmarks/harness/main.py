@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness.machine import describe_machine, show_machine
 from benchmarks.harness.measure import Effort, Outcome, Wrong, measure
@@ -16,7 +17,18 @@ from benchmarks.harness.show import console, record_of, summary_of, table_of
 from benchmarks.harness.suite import Suite
 
 
-def main(suite: Suite, arguments: Sequence[str] | None = None) -> int:
+Show = Callable[[Suite, Sequence[Outcome]], list[Any]]
+"""What a suite prints of its outcomes: tables and lines, as rich takes them."""
+
+
+def show_ratios(suite: Suite, outcomes: Sequence[Outcome]) -> list[Any]:
+    """Every contender's time, and the ratio of the best of the others to ours."""
+    return [table_of(suite, outcomes), *summary_of(outcomes)]
+
+
+def main(
+    suite: Suite, arguments: Sequence[str] | None = None, *, show: Show = show_ratios
+) -> int:
     """Measures a suite and shows what came out; the exit code."""
     options = parser_of(suite).parse_args(arguments)
     cases = [suite.case(name) for name in options.cases or _default_cases(suite, options.quick)]
@@ -35,8 +47,8 @@ def main(suite: Suite, arguments: Sequence[str] | None = None) -> int:
             return 1
     machine = describe_machine()
     print(show_machine(machine))
-    console().print(table_of(suite, outcomes))
-    print("\n".join(summary_of(outcomes)))
+    for part in show(suite, outcomes):
+        console().print(part, highlight=False)
     if options.json:
         record = record_of(suite, machine, outcomes)
         options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,10 @@ BLOCK = 300.0
 """µs: shorter steps are timed in blocks of about this length, so that the clock costs nothing."""
 WARM = 20_000.0
 """µs of steps in each round that are not timed: caches and threads come back after a stop."""
+
+
+MOST_SAMPLES = 1 << 15
+"""Steps that are looked at to learn what one takes."""
 
 
 class Wrong(Exception):
@@ -46,7 +51,9 @@ class Outcome:
     @property
     def microseconds(self) -> dict[str, float]:
         """The 10th percentile over all rounds."""
-        return {name: percentile(sum(rounds, [])) for name, rounds in self.times.items()}
+        return {
+            name: percentile([*chain.from_iterable(rounds)]) for name, rounds in self.times.items()
+        }
 
     @property
     def rival(self) -> str | None:
@@ -100,7 +107,7 @@ def _make(suite: Suite, case: Case, contender: Contender, outcome: Outcome) -> W
 def _reference(
     suite: Suite, case: Case, steps: int, folder: Path
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What the reference comes to, and where it started; its process ends before any time is taken."""
+    """What the reference comes to, and where it started; its process ends before the timing."""
     try:
         worker = Worker(suite.module, case.name, "reference")
     except Skipped as reason:
@@ -188,9 +195,11 @@ def _refuse_unrest(others: Sequence[Worker], before: Mapping[str, int]) -> None:
 
 def _counts(worker: Worker, seconds: float) -> tuple[int, int, int]:
     """Steps that warm up, steps in a block, and blocks, in each round: by what a step takes."""
-    alone = min(worker.time(1, 1)[0], worker.time(1, 1)[0])
-    if alone < BLOCK:
-        alone = min(worker.time(10, 10))
+    samples, times = 2, worker.time(1, 2)
+    while sum(times) < WARM and samples < MOST_SAMPLES:
+        samples *= 4
+        times = worker.time(1, samples)
+    alone = min(times)  # the first ones are those of threads that wake
     block = max(1, math.ceil(BLOCK / alone))
     samples = max(1, round(seconds * 1e6 / (alone * block)))
-    return int(WARM / alone), block, samples
+    return math.ceil(WARM / alone) if alone < WARM else 0, block, samples

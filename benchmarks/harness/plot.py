@@ -14,13 +14,13 @@ def plot(suite: Suite, outcomes: Sequence[Outcome], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    import matplotlib.pyplot as plt
     from matplotlib.ticker import FuncFormatter
 
     shown = [outcome for outcome in outcomes if OWN in outcome.times]
     names = [c.name for c in suite.contenders if any(c.name in o.times for o in shown)]
     width = 0.8 / len(names)
-    figure, axes = pyplot.subplots(figsize=(max(6.0, 1.5 + 1.6 * len(shown)), 4.5))
+    figure, axes = plt.subplots(figsize=(max(6.0, 1.5 + 1.6 * len(shown)), 4.5))
     for number, name in enumerate(names):
         present = [k for k, outcome in enumerate(shown) if name in outcome.times]
         heights = [shown[k].microseconds[name] / shown[k].microseconds[OWN] for k in present]
@@ -35,4 +35,4 @@ def plot(suite: Suite, outcomes: Sequence[Outcome], path: Path) -> None:
     axes.grid(axis="y", linewidth=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     figure.savefig(path, dpi=150, bbox_inches="tight")
-    pyplot.close(figure)
+    plt.close(figure)

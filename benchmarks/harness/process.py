@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,5 @@ class Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdout.close()
-        try:
+        with suppress(BrokenPipeError):  # what the process has not read matters to nobody
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # what the process has not read does not matter any more

@@ -65,7 +65,7 @@ class Suite:
     title: str
     cases: tuple[Any, ...]  # Any: each suite has its own kind of case
     contenders: tuple[Contender, ...]
-    reference: Callable[[Any], Running]
+    reference: Callable[[Any], Running] | None
     quick: tuple[str, ...]
     start: Callable[[Any], Mapping[str, Array]] | None = None
     steps: Callable[[Any], int] = field(default=lambda case: 1)
@@ -77,6 +77,6 @@ class Suite:
 
     def maker(self, name: str) -> Callable[[Any], Running]:
         """What makes the contender of that name, or `reference`, ready."""
-        if name == "reference":
+        if name == "reference" and self.reference is not None:
             return self.reference
         return next(item.make for item in self.contenders if item.name == name)

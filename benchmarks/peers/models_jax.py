@@ -102,6 +102,7 @@ def prepare(model: str, data: Mapping[str, Array], params: Mapping[str, Array]) 
     found: list[Any] = [None, None]
 
     def step() -> None:
+        found[:] = [None, None]  # gone, as in a training loop, before the next ones come
         found[:] = jax.block_until_ready(compiled(leaves, inputs))
 
     def results() -> dict[str, Array]:

@@ -96,17 +96,27 @@ LOSSES: dict[str, Callable[[Tensors, Tensors], Loss]] = {
 GATES = "ifgo"
 
 
-def prepare(model: str, data: Mapping[str, Array], params: Mapping[str, Array]) -> Running:
-    """Loss and gradients, in the precision of the arrays."""
+def prepare(
+    model: str,
+    data: Mapping[str, Array],
+    params: Mapping[str, Array],
+    rate: float | None = None,
+) -> Running:
+    """Loss and gradients, in the precision of the arrays; with a rate, the update too."""
     inputs = {name: torch.from_numpy(array) for name, array in data.items()}
     leaves = {k: torch.from_numpy(v).requires_grad_() for k, v in leaves_of(model, params).items()}
     loss = LOSSES[model](inputs, leaves)
     found: list[Any] = [None, ()]
 
     def step() -> None:
+        found[1] = ()  # gone, as in a training loop, before the next ones come
         value = loss()
         found[1] = torch.autograd.grad(value, list(leaves.values()))
         found[0] = value.item()
+        if rate is not None:
+            with torch.no_grad():
+                for leaf, gradient in zip(leaves.values(), found[1], strict=True):
+                    leaf.add_(gradient, alpha=-rate)
 
     def results() -> dict[str, Array]:
         gradients = dict(zip(leaves, (item.numpy() for item in found[1]), strict=True))

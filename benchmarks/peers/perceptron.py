@@ -99,7 +99,7 @@ def products_alone(size: Size) -> Running:
 
 
 def by_numpy(size: Size) -> Running:
-    """Everything allocated before, every call with its output, the rate folded into the loss' end."""
+    """Everything allocated before, every call with `out`, the rate folded into the loss."""
     x, t, params = data(size)
     last = size.layers - 1
     weights = [params[f"W{k}"] for k in range(size.layers)]
@@ -118,10 +118,6 @@ def by_numpy(size: Size) -> Running:
     zero, one = np.array(0, np.float32), np.array(1, np.float32)
     share = np.array(RATE / size.batch, np.float32)
     forward = [(h[k], weights[k].T, biases[k], h[k + 1]) for k in range(last)]
-    backward = [
-        (back[k].T, h[k - 1], back[k - 1], h[k], masks[k], back[k], weights[k], k)
-        for k in range(last, 0, -1)
-    ]
     updates = list(zip(weights, to_weights, biases, to_biases, strict=True))
     loss = [0.0]
     add, subtract, multiply, matmul, maximum = (
@@ -180,8 +176,7 @@ def by_torch_compile(size: Size) -> Running:
     import torch
 
     try:
-        running = _by_torch(size, lambda function: torch.compile(function, dynamic=False), torch)
-        return running
+        return _by_torch(size, lambda function: torch.compile(function, dynamic=False), torch)
     except Exception as problem:  # whatever its compilers raise
         raise Skipped(f"torch.compile does not work here: {problem}") from problem
 
