@@ -84,9 +84,7 @@ def by_opt_einsum_expression(case: Case) -> Running:
 
 def by_numpy(case: Case) -> Running:
     """`np.einsum(optimize=True)`."""
-    return _running(
-        lambda *arrays: np.einsum(case.subscripts, *arrays, optimize=True), case.arrays
-    )
+    return _running(lambda *arrays: np.einsum(case.subscripts, *arrays, optimize=True), case.arrays)
 
 
 def by_torch(case: Case) -> Running:

@@ -189,10 +189,12 @@ def in_double(case: Case) -> Running:
     return _running(lambda: dict(WORK[case.work].definition(arrays)))
 
 
+SIZES = (1_000, 10_000, 1_000_000, 8_000_000)
+
 SUITE = Suite(
     module="benchmarks.pointwise",
     title="element by element",
-    cases=tuple(Case(work, size) for work in WORK for size in (1_000, 10_000, 1_000_000, 8_000_000)),
+    cases=tuple(Case(work, size) for work in WORK for size in SIZES),
     contenders=(
         Contender("einbatch", by_einbatch),
         Contender("numexpr", by_numexpr),

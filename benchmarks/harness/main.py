@@ -16,8 +16,7 @@ from benchmarks.harness.process import Failed
 from benchmarks.harness.show import console, record_of, summary_of, table_of
 from benchmarks.harness.suite import Suite
 
-
-Show = Callable[[Suite, Sequence[Outcome]], list[Any]]
+Show = Callable[[Suite, Sequence[Outcome]], Sequence[Any]]
 """What a suite prints of its outcomes: tables and lines, as rich takes them."""
 
 
@@ -26,12 +25,10 @@ def show_ratios(suite: Suite, outcomes: Sequence[Outcome]) -> list[Any]:
     return [table_of(suite, outcomes), *summary_of(outcomes)]
 
 
-def main(
-    suite: Suite, arguments: Sequence[str] | None = None, *, show: Show = show_ratios
-) -> int:
+def main(suite: Suite, arguments: Sequence[str] | None = None, *, show: Show = show_ratios) -> int:
     """Measures a suite and shows what came out; the exit code."""
     options = parser_of(suite).parse_args(arguments)
-    cases = [suite.case(name) for name in options.cases or _default_cases(suite, options.quick)]
+    cases = [suite.case(name) for name in chosen_cases(suite, options)]
     names = options.contenders or [item.name for item in suite.contenders]
     effort = Effort(
         options.rounds or (3 if options.quick else 7),
@@ -46,15 +43,28 @@ def main(
             print(f"{case.name}: {problem}", file=sys.stderr)
             return 1
     machine = describe_machine()
-    print(show_machine(machine))
-    for part in show(suite, outcomes):
-        console().print(part, highlight=False)
-    if options.json:
-        record = record_of(suite, machine, outcomes)
-        options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    report(machine, show(suite, outcomes), record_of(suite, machine, outcomes), options.json)
     if options.plot:
         plot(suite, outcomes, options.plot)
     return 0
+
+
+def report(
+    machine: dict[str, Any], parts: Sequence[Any], record: dict[str, Any], path: Path | None
+) -> None:
+    """Prints the machine and what came out; writes everything where a path says so."""
+    print(show_machine(machine))
+    for part in parts:
+        console().print(part, highlight=False)
+    if path is not None:
+        text = json.dumps({**record, "machine": machine}, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", "utf-8")
+
+
+def chosen_cases(suite: Suite, options: argparse.Namespace) -> Sequence[str]:
+    """The names of the cases that were asked for, else all, else the quick ones."""
+    default = suite.quick if options.quick else [case.name for case in suite.cases]
+    return options.cases or default
 
 
 def parser_of(suite: Suite) -> argparse.ArgumentParser:
@@ -68,10 +78,6 @@ def parser_of(suite: Suite) -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything, as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="a picture of the ratios")
     return parser
-
-
-def _default_cases(suite: Suite, quick: bool) -> Sequence[str]:
-    return suite.quick if quick else [case.name for case in suite.cases]
 
 
 def _add_choice(

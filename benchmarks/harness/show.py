@@ -33,6 +33,15 @@ def show_time(microseconds: float) -> str:
     return f"{microseconds:.1f}" if microseconds >= 10 else f"{microseconds:.2f}"
 
 
+def show_ratio(ratio: float) -> str:
+    """A ratio with two digits that count.
+
+    >>> show_ratio(1.2345), show_ratio(0.0123)
+    ('1.23', '0.012')
+    """
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def table_of(suite: Suite, outcomes: Sequence[Outcome]) -> Table:
     """A row for each case: µs a step, the best of the others, and the ratios."""
     names = [c.name for c in suite.contenders if any(c.name in o.times for o in outcomes)]
@@ -45,7 +54,7 @@ def table_of(suite: Suite, outcomes: Sequence[Outcome]) -> Table:
         times = outcome.microseconds
         cells = [show_time(times[name]) if name in times else "–" for name in names]
         ratios = [outcome.ratio, *(outcome.over(bound) for bound in bounds)]
-        shown = ["–" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        shown = ["–" if ratio is None else show_ratio(ratio) for ratio in ratios]
         table.add_row(outcome.case, *cells, outcome.rival or "–", *shown)
     return table
 

@@ -5,6 +5,7 @@ obeys one line of JSON at a time from its standard input:
 
     {"do": "run", "steps": 3}                  → {"done": 3}
     {"do": "results", "path": "FILE.npz"}      → {"done": [names]}
+    {"do": "values"}                           → {"values": {name: number}}, of scalars
     {"do": "start", "path": "FILE.npz"}        → {"done": [names]}: the suite's start
     {"do": "time", "block": 50, "samples": 9}  → {"times": [µs a step, …]}
     {"do": "memory"}                           → {"baseline": …, "now": …, "peak": …} in bytes
@@ -57,6 +58,8 @@ def answer(suite: Suite, case: str, running: Running, request: dict[str, Any]) -
             return {"done": request["steps"]}
         case "results":
             return {"done": _save(request["path"], running.results())}
+        case "values":
+            return {"values": {name: float(value) for name, value in running.results().items()}}
         case "start":
             assert suite.start is not None
             return {"done": _save(request["path"], suite.start(suite.case(case)))}
