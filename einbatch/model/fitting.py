@@ -15,8 +15,9 @@ from einbatch.model.arrays import Array
 from einbatch.model.binding import Load, bind
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Epoch, Examples, Progress, evaluate, train
+from einbatch.train.loop import Examples, Progress, evaluate, train
 from einbatch.train.options import resolve_options
+from einbatch.train.state import Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def fit(
     count = bound.extents[program.batch] if program.batch else 1
     learner = _Learner(trainer, updating)
     examples = Examples(arrays, axes, count)
-    history = train(learner, examples, options, progress)
+    objective = updating.source.objective
+    ascends = objective is not None and objective.sense == "maximize"
+    history = train(learner, examples, options, progress, ascends=ascends)
     if history:
         last = history[-1]
     else:
