@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.data import minibatch_order, split_holdout
+from einbatch.diagnostics import EinbatchError
 from einbatch.train.options import Options
 from einbatch.train.state import Epoch, Mean, State
 
@@ -37,17 +38,29 @@ class Learner(Protocol):
         ...
 
 
+class NotFinite(EinbatchError):
+    """Training came to a NaN or an infinity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What lies ahead: epochs, the updates in each, and the examples that each sees."""
+    """What lies ahead: epochs, the updates in each, and the examples that each sees.
+
+    `minibatch` gives the arrays of an epoch's minibatch, both counted from 0, again.
+    """
 
     epochs: int
     steps: int
     examples: int
+    minibatch: Callable[[int, int], Mapping[str, Array]] = lambda epoch, number: {}
 
 
 class Progress(Protocol):
     """Who watches the training, and may end it. The state is the loop's own: not to be kept."""
+
+    def note(self, text: str, /) -> None:
+        """Something to tell whoever waits."""
+        ...
 
     def start(self, outline: Outline, state: State, /) -> None:
         """Before the first update; `state` is further than its start where training goes on."""
@@ -79,6 +92,9 @@ class Silent:
     """Watches nothing."""
 
     stopped = ""
+
+    def note(self, text: str, /) -> None:
+        """Nothing."""
 
     def start(self, outline: Outline, state: State, /) -> None:
         """Nothing."""
@@ -146,9 +162,14 @@ def train(
     size = options.batch if batched else examples.count
     watch, state = progress or Silent(), state or State()
     run = _Run(learner, examples, options, watch, state, trained, held, size, ascends)
-    watch.start(Outline(options.epochs, math.ceil(len(trained) / size), len(trained)), state)
-    while state.epoch < options.epochs and run.take_steps() and run.close_epoch():
-        pass
+    steps = math.ceil(len(trained) / size)
+    watch.start(Outline(options.epochs, steps, len(trained), run.minibatch), state)
+    try:
+        while state.epoch < options.epochs and run.take_steps() and run.close_epoch():
+            pass
+    except NotFinite:
+        watch.end("not finite", state)
+        raise
     watch.end(watch.stopped or "done", state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
@@ -167,11 +188,19 @@ class _Run:
     size: int
     ascends: bool
 
+    def orders(self, epoch: int) -> list[Order]:
+        """Which of the trained examples each minibatch of an epoch holds."""
+        return minibatch_order(len(self.trained), self.size, self.options.seed, epoch)
+
+    def minibatch(self, epoch: int, number: int) -> dict[str, Array]:
+        """The arrays of a minibatch, valid until the next is taken."""
+        return self.examples.take(self.trained[self.orders(epoch)[number]])
+
     def take_steps(self) -> bool:
         """The updates that the epoch still lacks; False where something stopped them."""
         state, watch = self.state, self.watch
         began = perf_counter() - state.seconds
-        orders = minibatch_order(len(self.trained), self.size, self.options.seed, state.epoch)
+        orders = self.orders(state.epoch)
         for order in orders[state.taken :]:
             values = self.learner.advance(self.examples.take(self.trained[order]))
             state.advance(values, len(order))
