@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from einbatch.elaborate import constant_values, erase
 from einbatch.ir import as_float
 from einbatch.model.arrays import Array
+from einbatch.model.finite import Guard
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.syntax import unparse
 from einbatch.train.board import Board
@@ -28,10 +30,12 @@ class Manner:
     """How a training is run, apart from what it computes.
 
     `recording` says what is written, and `facts` are what `run.json` holds besides.
+    `check_finite` stops it at a NaN: always, never, or (None) in the first updates.
     """
 
     recording: Recording = field(default_factory=Recording)
     progress: Progress | None = None
+    check_finite: bool | None = None
     deterministic: bool = False
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
 
@@ -71,8 +75,11 @@ def begin(
     watchers: list[Progress] = [watch, *logs]
     if recording.tensorboard is not None:
         watchers.append(Board(recording.tensorboard, updating.reports))
+    guard = Guard(trainer, updating, manner.check_finite)
+    watchers.append(guard)
     if folder is not None:
-        watchers.append(Saver(recording, folder, identity, lambda: _kept(trainer, updating), logs))
+        kept = partial(_kept, trainer, updating)
+        watchers.append(Saver(recording, folder, identity, kept, logs, guard.check))
     return Beginning(state, Together(watchers))
 
 

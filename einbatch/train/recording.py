@@ -168,12 +168,14 @@ class Saver(Silent):
         identity: Identity,
         kept: Callable[[], Kept],
         logs: Sequence[Log],
+        check: Callable[[State], None],
     ) -> None:
         self._recording = recording
         self._places = folder / CHECKPOINTS
         self._identity = identity
         self._kept = kept
         self._logs = tuple(logs)
+        self._check = check
         self._saved = 0
 
     def start(self, outline: Outline, state: State, /) -> None:
@@ -198,6 +200,7 @@ class Saver(Silent):
 
     def save(self, state: State) -> None:
         """Commits a checkpoint; then those that are not to be kept go."""
+        self._check(state)
         for log in self._logs:
             log.flush(force=True)
         params, kept = self._kept()
