@@ -69,7 +69,7 @@ def fit(
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
     bound = trainer.bind(given)
-    names = [t.name for t in program.of_kind("input") if t.name != updating.counter]
+    names = [t.name for t in program.of_kind("input") if t.name not in updating.counters]
     arrays = {name: bound.arrays[name] for name in names}
     axes = {name: _batch_axis(program, program.tensor(name)) for name in names}
     count = bound.extents[program.batch] if program.batch else 1

@@ -29,7 +29,8 @@ from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_val
 from einbatch.plan import allowance
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
-from einbatch.train.recipes import SETTINGS, read_setting
+from einbatch.train.recipes import SETTINGS
+from einbatch.train.settings import Overrides, read_setting
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
@@ -90,8 +91,8 @@ class Model:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The inputs that a caller gives."""
-        counter = self.front.training.step
-        return tuple(t for t in self.program.of_kind("input") if t.name != counter)
+        counters = self.front.counters
+        return tuple(t for t in self.program.of_kind("input") if t.name not in counters)
 
     @property
     def params(self) -> tuple[Tensor, ...]:
@@ -211,12 +212,14 @@ class Model:
         data: Inputs | None = None,
         *,
         seed: int = 0,
+        steps: int | None = None,
         **inputs: ArrayLike,
     ) -> tuple[dict[str, Array], dict[str, Array | int]]:
         """One update, by the `train` line or the update statements: new params, new state.
 
         `state` is None at the start, then what the last call gave. Random draws are
-        those of `seed` and of the number of the update.
+        those of `seed` and of the number of the update. `steps`, the number of all
+        updates, is needed where the program reads it.
         """
         given = self._inputs(data, inputs)
         updating = self._updating
@@ -224,7 +227,7 @@ class Model:
         kept, count = starting_values(
             updating, self._params(params), folded, given, 0, self.load_input
         )
-        whole = {**given, **updating.counted(count + 1), **kept}
+        whole = {**given, **updating.counted(count + 1, steps), **kept}
         moment = Moment(seed, count + 1, training=True)
         bound = bind(updating.program, whole, self.dtype, self.load_input, moment)
         names = (*updating.params, *updating.states)
@@ -241,16 +244,19 @@ class Model:
         seed: int = 0,
         *,
         state: State | None = None,
+        steps: int | None = None,
         optimizer: str | None = None,
-        **settings: float,
+        **settings: float | str,
     ) -> Trainer:
         """The fast way to train: `trainer.step(x=…, t=…)` gives the objective.
 
         `trainer.params` are the params as they are then. `optimizer` and its settings
-        override the `train` line.
+        override the `train` line; a setting is a number, or an expression as the line
+        has it (`lr="0.1*min(1, step/500)"`). `steps`, the number of all updates, is
+        needed where the program reads it.
         """
-        updating = self._updating_with(optimizer, _numbers(settings))
-        return Trainer(updating, params, state, seed, self.load_input)
+        updating = self._updating_with(optimizer, _settings(settings))
+        return Trainer(updating, params, state, seed, self.load_input, steps)
 
     def fit(
         self,
@@ -277,14 +283,14 @@ class Model:
         arrays = {name: value for name, value in folded.items() if name not in settings}
         given = self._inputs(data, arrays)
         overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
-        updating = self._updating_with(optimizer, _numbers(settings))
+        updating = self._updating_with(optimizer, _settings(settings))
         return fit(updating, given, params, state, overrides, self.load_input, progress)
 
     @cached_property
     def _updating(self) -> Updating:
         return Updating(self.front.training, self.execution)
 
-    def _updating_with(self, optimizer: str | None, settings: Mapping[str, float]) -> Updating:
+    def _updating_with(self, optimizer: str | None, settings: Overrides) -> Updating:
         if optimizer is None and not settings:
             return self._updating
         return Updating(self.front.train_with(optimizer, settings), self.execution)
@@ -353,5 +359,5 @@ class Model:
         return self._loaded[tensor.name]
 
 
-def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
+def _settings(settings: Mapping[str, object]) -> Overrides:
     return {name: read_setting(name, value) for name, value in settings.items()}
