@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TypeAlias
@@ -53,20 +54,20 @@ class DataFile:
     texts: bool = False
 
 
-class Stored(Protocol):
+class Stored(ABC):
     """An array that stays in a file: a part of it is read when it is asked for.
 
     `np.asarray` reads all of it, within the memory allowance (else E0710).
     """
 
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @abstractmethod
     def take(self, order: Order, axis: int, /) -> Array:
         """The parts of these numbers along an axis, as an array of the caller's own."""
-        ...
 
+    @abstractmethod
     def __array__(self, dtype: Any = None, copy: bool | None = None, /) -> Array: ...
 
 

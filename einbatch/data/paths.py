@@ -7,7 +7,7 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from einbatch.data.datafile import shown
 from einbatch.diagnostics import EinbatchError, fail
@@ -38,12 +38,12 @@ def resolve_below(folder: Path, name: str, root: Path | None = None) -> Path:
     raise _outside(name, reason or "leads out of the program's folder by a symbolic link", root)
 
 
-def check_root(root: str | os.PathLike[str] | None) -> Path | None:
+def check_root(root: object) -> Path | None:
     """The folder that widens where a program's paths may point; E0601 where it is none."""
     if root is None:
         return None
     try:
-        path = Path(root)
+        path = Path(cast(str, root))
         if path.is_dir():
             return path
         reason = "it is not a folder" if path.exists() else "no such folder"

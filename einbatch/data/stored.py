@@ -56,7 +56,7 @@ class Layout:
             raise damaged(where, "its shape is not one that an array can have") from None
 
 
-class Mapped:
+class Mapped(Stored):
     """An array whose bytes lie in a file as they are in memory."""
 
     def __init__(
@@ -81,8 +81,20 @@ class Mapped:
         self._length = memory.size()
         self._touched = 0
         self._gives_back = shared and hasattr(mmap, "MADV_DONTNEED")
-        self.shape: tuple[int, ...] = view.shape
+        self.shape = view.shape
         self.dtype = np.dtype(bool) if self._is_truth else view.dtype.newbyteorder("=")
+
+    @classmethod
+    def of(cls, array: Array, where: str, limit: int) -> Mapped | None:
+        """An array of the caller's that lies in a mapped file; None for any other."""
+        base: Any = array  # Any: whatever holds the memory
+        shared = False
+        while isinstance(base, np.ndarray):
+            shared = shared or (isinstance(base, np.memmap) and base.mode != "c")
+            base = base.base
+        if not isinstance(base, mmap.mmap):
+            return None
+        return cls(array, base, where, limit=limit, dtype=array.dtype, shared=shared)
 
     def take(self, order: Order, axis: int) -> Array:
         """The parts of these numbers along an axis, as an array of the caller's own."""
@@ -106,14 +118,14 @@ class Mapped:
         return part != 0 if self._is_truth else part.astype(self.dtype, copy=False)
 
 
-class SideBySide:
+class SideBySide(Stored):
     """Columns as one array, [n, columns], float64; each is read when it is asked for."""
 
     def __init__(self, columns: Sequence[Array | Stored], where: str, limit: int) -> None:
         self._columns = columns
         self._where = where
         self._limit = limit
-        self.shape: tuple[int, ...] = (columns[0].shape[0], len(columns))
+        self.shape = (columns[0].shape[0], len(columns))
         self.dtype = np.dtype(np.float64)
 
     def take(self, order: Order, axis: int) -> Array:
