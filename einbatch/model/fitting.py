@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from einbatch.diagnostics import fail
 from einbatch.elaborate import constant_values
-from einbatch.ir import Extent, Program, Tensor, walk
 from einbatch.model.arrays import Array
 from einbatch.model.binding import Load, bind
+from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Epoch, Examples, Progress, evaluate, train
+from einbatch.train.loop import Epoch, Progress, evaluate, train
 from einbatch.train.options import resolve_options
 
 
@@ -65,21 +64,15 @@ def fit(
     progress: Progress | None,
 ) -> Result:
     """Trains on arrays; see `Model.fit`."""
-    program = updating.program
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
-    bound = trainer.bind(given)
-    names = [t.name for t in program.of_kind("input") if t.name not in updating.counters]
-    arrays = {name: bound.arrays[name] for name in names}
-    axes = {name: _batch_axis(program, program.tensor(name)) for name in names}
-    count = bound.extents[program.batch] if program.batch else 1
+    examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
     learner = _Learner(trainer, updating)
-    examples = Examples(arrays, axes, count)
     history = train(learner, examples, options, progress)
     if history:
         last = history[-1]
     else:
-        start = evaluate(learner, examples, np.arange(count), options.batch)
+        start = evaluate(learner, examples, np.arange(examples.count), options.batch)
         last = Epoch(0, start, None)
     reports = _reports(updating, last)
     return Result(
@@ -107,22 +100,3 @@ def _reports(updating: Updating, record: Epoch) -> dict[str, dict[str, float]]:
         "train": dict(zip(updating.reports, record.train[1:], strict=True)),
         "holdout": dict(zip(updating.reports, held, strict=False)),
     }
-
-
-def _batch_axis(program: Program, tensor: Tensor) -> int | None:
-    """The axis that the examples lie on; E0620 where minibatches cannot be cut from it."""
-    if program.batch is None:
-        return None
-    batch = program.index(program.batch).extent
-    found = [k for k, extent in enumerate(tensor.extents) if extent == batch]
-    symbols = {node for node in walk(batch) if isinstance(node, Extent)}
-    made = [e for e in tensor.extents if e != batch and symbols & set(walk(e))]
-    if len(found) > 1 or made:
-        raise fail(
-            "E0620",
-            f"no minibatch can be cut from `{tensor.name}`: its examples lie on no single axis",
-            (tensor.span, "declared here"),
-            (program.index(program.batch).span, "the batch index"),
-            help=f"give it one axis of the index `{program.batch}`",
-        )
-    return found[0] if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from einbatch.autodiff import differentiate
-from einbatch.data import load_source
+from einbatch.data import Stored
 from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
@@ -25,8 +26,8 @@ from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
+from einbatch.model.sources import Sources
 from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
-from einbatch.plan import allowance
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
 from einbatch.train.recipes import SETTINGS
@@ -62,17 +63,18 @@ class Model:
         dtype: str | None = None,
         backend: str = "numpy",
         folder: Path | None = None,
+        data_root: str | os.PathLike[str] | None = None,
     ) -> None:
         self.front = front
         self.program = front.program
         self.tree = front.tree
         self.folder = folder
+        self.sources = Sources(front.program, folder, data_root)
         self.dtype: Dtype = resolve_dtype(dtype, front.program)
         self.backend = backend
         self.execution = Execution(backend, self.dtype)
         self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
         self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
-        self._loaded: dict[str, Array] = {}
 
     @cached_property
     def warnings(self) -> list[Diagnostic]:
@@ -98,6 +100,14 @@ class Model:
     def params(self) -> tuple[Tensor, ...]:
         """The trained tensors."""
         return self.program.of_kind("param")
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """By index, the names of the classes that text labels gave: class k is the name k.
+
+        Of what has been read so far: after `fit` on labels from a file, of those.
+        """
+        return self.sources.classes
 
     def init(
         self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
@@ -345,18 +355,9 @@ class Model:
         check_names(given, [tensor.name for tensor in self.params], "param", names)
         return given
 
-    def load_input(self, tensor: Tensor) -> Array:
+    def load_input(self, tensor: Tensor) -> Array | Stored:
         """The array that an input's `from` names; read once."""
-        if tensor.name not in self._loaded:
-            assert tensor.source is not None
-            self._loaded[tensor.name] = load_source(
-                tensor.source,
-                self.folder or Path.cwd(),
-                tensor.name,
-                tensor.span,
-                limit_bytes=allowance(),
-            )
-        return self._loaded[tensor.name]
+        return self.sources.load(tensor)
 
 
 def _settings(settings: Mapping[str, object]) -> Overrides:

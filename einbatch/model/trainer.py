@@ -12,7 +12,7 @@ from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program
-from einbatch.model.arrays import Array, as_numbers, check_members, convert, missing
+from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
@@ -199,6 +199,11 @@ class Trainer:
         draws = drawn(updating.program, extents, updating.execution.dtype, moment)
         return {**updating.counted(step, self.steps), **draws}
 
+    def start(self, given: Mapping[str, ArrayLike]) -> Mapping[str, Array]:
+        """Params and states where they lie; made now, if `given` is what fixes their extents."""
+        self._start(given)
+        return self._kept
+
     def _start(self, given: Mapping[str, ArrayLike]) -> None:
         """Makes params and state, once what fixes their extents is there."""
         if self._kept:
@@ -273,7 +278,7 @@ def input_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     for tensor in part.of_kind("input"):
         if tensor.name in inputs:
-            shapes[tensor.name] = as_numbers(tensor, inputs[tensor.name]).shape
+            shapes[tensor.name] = shape_of(tensor, inputs[tensor.name])
         elif tensor.source is not None and load is not None:
-            shapes[tensor.name] = as_numbers(tensor, load(tensor)).shape
+            shapes[tensor.name] = shape_of(tensor, load(tensor))
     return shapes

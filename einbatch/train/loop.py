@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,19 @@ class Epoch:
     complete: bool = True
 
 
+class Taken(Protocol):
+    """An array that is not in memory."""
+
+    def take(self, order: Order, axis: int, /) -> Array:
+        """The examples of these numbers along an axis."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Arrays, and which axis of each the examples lie on (None: the same for all)."""
 
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Array | Taken]
     axes: Mapping[str, int | None]
     count: int
     _buffers: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array])
@@ -97,7 +105,12 @@ class Examples:
         found: dict[str, Array] = {}
         for name, array in self.arrays.items():
             axis = self.axes[name]
-            found[name] = array if axis is None else self._taken(name, array, axis, order)
+            if not isinstance(array, np.ndarray):
+                found[name] = array.take(order, axis or 0)
+            elif axis is None:
+                found[name] = array
+            else:
+                found[name] = self._taken(name, cast(Array, array), axis, order)
         return found
 
     def _taken(self, name: str, array: Array, axis: int, order: Order) -> Array:
