@@ -61,7 +61,7 @@ def gather_examples(
     is missing or unfit.
     """
     program, dtype = updating.source, updating.execution.dtype
-    inputs = [t for t in program.of_kind("input") if t.name != updating.counter]
+    inputs = [t for t in program.of_kind("input") if t.name not in updating.counters]
     axes = {tensor.name: _batch_axis(program, tensor) for tensor in inputs}
     found: dict[str, Array | Stored] = {}
     errors: list[Diagnostic] = []

@@ -14,8 +14,9 @@ from einbatch.model.binding import Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Epoch, Progress, evaluate, train
+from einbatch.train.loop import Progress, evaluate, train
 from einbatch.train.options import resolve_options
+from einbatch.train.state import Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def fit(
     trainer = Trainer(updating, params, state, options.seed, load)
     examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
     learner = _Learner(trainer, updating)
-    history = train(learner, examples, options, progress)
+    objective = updating.source.objective
+    ascends = objective is not None and objective.sense == "maximize"
+    history = train(learner, examples, options, progress, ascends=ascends)
     if history:
         last = history[-1]
     else:
