@@ -276,7 +276,8 @@ class Model:
         state: State | None = None,
         epochs: int | None = None,
         batch: int | None = None,
-        holdout: float | None = None,
+        holdout: float | Inputs | None = None,
+        patience: int | None = None,
         seed: int | None = None,
         optimizer: str | None = None,
         progress: Progress | None = None,
@@ -285,16 +286,20 @@ class Model:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
 
         Every option and setting of the line can be given here too (`epochs=5`,
-        `lr=0.1`); an input of the same name goes into `data`.
+        `lr=0.1`, `lr="0.1/step"`); an input of the same name goes into `data`.
+        `holdout` is a part of the examples, their number, or other examples by name.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
         settings = {k: v for k, v in folded.items() if k not in declared and k in SETTINGS}
         arrays = {name: value for name, value in folded.items() if name not in settings}
         given = self._inputs(data, arrays)
-        overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
+        apart = self._inputs(holdout, {}) if isinstance(holdout, Mapping) else None
+        part = None if isinstance(holdout, Mapping) else holdout
+        overrides = {"epochs": epochs, "batch": batch, "holdout": part, "seed": seed}
+        overrides["patience"] = patience
         updating = self._updating_with(optimizer, _settings(settings))
-        return fit(updating, given, params, state, overrides, self.load_input, progress)
+        return fit(updating, given, params, state, overrides, self.load_input, progress, apart)
 
     @cached_property
     def _updating(self) -> Updating:

@@ -96,6 +96,11 @@ class Trainer:
         return self._kept
 
     @property
+    def count(self) -> int:
+        """The number of updates so far."""
+        return self._count
+
+    @property
     def params(self) -> dict[str, Array]:
         """The params as they are now, as arrays of the caller's own."""
         if not self._kept and self._given is not None:

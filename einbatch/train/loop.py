@@ -36,6 +36,14 @@ class Learner(Protocol):
         """The values at the params as they are."""
         ...
 
+    def begin(self, steps: int, /) -> None:
+        """Before the first update: how many there are to be in the whole training."""
+        ...
+
+    def keep(self) -> None:
+        """The params as they are are the best so far."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:
@@ -142,36 +150,40 @@ def train(
     progress: Progress | None = None,
     state: State | None = None,
     *,
+    apart: Examples | None = None,
     ascends: bool = False,
 ) -> list[Epoch]:
     """Minibatches in an order of each epoch's own, then the examples held out; one record each.
 
-    Without a batch axis an epoch is one update on all the data. A `state` goes on from
-    where it is, and is brought further.
+    Held out are a part of the examples, or those `apart`. Without a batch axis an epoch is
+    one update on all the data. A `state` goes on from where it is, and is brought further.
     """
     batched = any(axis is not None for axis in examples.axes.values())
     everyone = np.arange(examples.count)
-    trained, held = (
-        split_holdout(examples.count, options.holdout, options.seed)
-        if batched
-        else (everyone, everyone[:0])
-    )
+    trained, held, others = everyone, everyone[:0], examples
+    if apart is not None:
+        held, others = np.arange(apart.count), apart
+    elif batched:
+        trained, held = split_holdout(examples.count, options.holdout, options.seed)
     size = options.batch if batched else examples.count
     watch, state = progress or Silent(), state or State()
-    run = _Run(learner, examples, options, watch, state, trained, held, size, ascends)
-    watch.start(Outline(options.epochs, math.ceil(len(trained) / size), len(trained)), state)
-    while state.epoch < options.epochs and run.take_steps() and run.close_epoch():
+    run = _Run(learner, examples, others, options, watch, state, trained, held, size, ascends)
+    outline = Outline(options.epochs, math.ceil(len(trained) / size), len(trained))
+    learner.begin(outline.epochs * outline.steps - state.step)
+    watch.start(outline, state)
+    while run.goes_on() and run.take_steps() and run.close_epoch():
         pass
-    watch.end(watch.stopped or "done", state)
+    watch.end(watch.stopped or ("patience" if run.is_stalled else "done"), state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A training under way: `trained` and `held` number the examples of the two kinds."""
+    """A training under way: `trained` numbers its `examples`, `held` the `others` held out."""
 
     learner: Learner
     examples: Examples
+    others: Examples
     options: Options
     watch: Progress
     state: State
@@ -179,6 +191,17 @@ class _Run:
     held: Order
     size: int
     ascends: bool
+
+    @property
+    def is_stalled(self) -> bool:
+        """True where the best epoch is as long ago as patience lasts."""
+        best = self.state.best
+        waited = self.state.epoch - (0 if best is None else best.epoch)
+        return 0 < self.options.patience <= waited
+
+    def goes_on(self) -> bool:
+        """True where another epoch is to come."""
+        return self.state.epoch < self.options.epochs and not self.is_stalled
 
     def take_steps(self) -> bool:
         """The updates that the epoch still lacks; False where something stopped them."""
@@ -206,6 +229,8 @@ class _Run:
         record = Epoch(state.epoch + 1, state.mean.values(), checked)
         state.seconds = perf_counter() - began
         state.close(record, ascends=self.ascends)
+        if state.is_best:
+            self.learner.keep()
         watch.epoch(record, state)
         watch.settled(state)
         return not watch.stopped
@@ -222,7 +247,7 @@ class _Run:
     def _held_out(self, stop: Callable[[], bool]) -> tuple[float, ...] | None:
         """None where nothing is held out, and where `stop` came first."""
         batch = self.options.batch
-        return _attempt(self.learner, self.examples, self.held, batch, stop) or None
+        return _attempt(self.learner, self.others, self.held, batch, stop) or None
 
 
 def evaluate(learner: Learner, examples: Examples, which: Order, batch: int) -> tuple[float, ...]:
