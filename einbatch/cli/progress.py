@@ -62,6 +62,10 @@ class Watch(Silent):
         """Why training is to end."""
         return "interrupted" if self.unread else self.signals.reason
 
+    def note(self, text: str, /) -> None:
+        """Prints it."""
+        self._say(text)
+
     def start(self, outline: Outline, state: State, /) -> None:
         """Shows the bar, as far along as the state is."""
         self.epochs = outline.epochs

@@ -71,6 +71,14 @@ def _train(
             batch=arguments.batch,
             seed=arguments.seed,
             progress=watch,
+            checkpoint=arguments.checkpoint,
+            checkpoint_every=arguments.checkpoint_every,
+            keep=arguments.keep,
+            resume=arguments.resume,
+            log=arguments.log,
+            tensorboard=arguments.tensorboard,
+            deterministic=arguments.deterministic,
+            sources=given.sources,
         )
     if arguments.save:
         save(result.params, arguments.save)

@@ -93,7 +93,7 @@ def gather_examples(
             errors.extend(error.diagnostics)
     if errors:
         raise EinbatchError(errors)
-    return Examples(arrays, axes, count)
+    return Examples(arrays, axes, count, extents)
 
 
 def _held(

@@ -10,13 +10,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from einbatch.backends.numpy.threads import deterministic
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
+from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Examples, Progress, evaluate, train
+from einbatch.train.loop import Examples, evaluate, train
 from einbatch.train.options import Options, resolve_options
 from einbatch.train.state import Epoch
 
@@ -87,7 +89,7 @@ def fit(
     state: Mapping[str, ArrayLike] | None,
     overrides: Mapping[str, int | float | None],
     load: Load | None,
-    progress: Progress | None,
+    manner: Manner,
     apart: Mapping[str, ArrayLike] | None = None,
 ) -> Result:
     """Trains on arrays; see `Model.fit`."""
@@ -98,12 +100,16 @@ def fit(
     learner = _Learner(trainer, updating)
     objective = updating.source.objective
     ascends = objective is not None and objective.sense == "maximize"
-    history = train(learner, examples, options, progress, apart=others, ascends=ascends)
-    if history:
-        last = history[-1]
-    else:
-        start = evaluate(learner, examples, np.arange(examples.count), options.batch)
-        last = Epoch(0, start, None)
+    with deterministic(manner.deterministic):
+        loop = begin(trainer, updating, options, examples.extents, manner)
+        history = train(
+            learner, examples, options, loop.watch, loop.state, apart=others, ascends=ascends
+        )
+        if history:
+            last = history[-1]
+        else:
+            start = evaluate(learner, examples, np.arange(examples.count), options.batch)
+            last = Epoch(0, start, None)
     reports = _reports(updating, last)
     return Result(
         trainer.params,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.data import minibatch_order, split_holdout
+from einbatch.diagnostics import EinbatchError
 from einbatch.train.options import Options
 from einbatch.train.state import Epoch, Mean, State
 
@@ -45,17 +46,29 @@ class Learner(Protocol):
         ...
 
 
+class NotFinite(EinbatchError):
+    """Training came to a NaN or an infinity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What lies ahead: epochs, the updates in each, and the examples that each sees."""
+    """What lies ahead: epochs, the updates in each, and the examples that each sees.
+
+    `minibatch` gives the arrays of an epoch's minibatch, both counted from 0, again.
+    """
 
     epochs: int
     steps: int
     examples: int
+    minibatch: Callable[[int, int], Mapping[str, Array]] = lambda epoch, number: {}
 
 
 class Progress(Protocol):
     """Who watches the training, and may end it. The state is the loop's own: not to be kept."""
+
+    def note(self, text: str, /) -> None:
+        """Something to tell whoever waits."""
+        ...
 
     def start(self, outline: Outline, state: State, /) -> None:
         """Before the first update; `state` is further than its start where training goes on."""
@@ -88,6 +101,9 @@ class Silent:
 
     stopped = ""
 
+    def note(self, text: str, /) -> None:
+        """Nothing."""
+
     def start(self, outline: Outline, state: State, /) -> None:
         """Nothing."""
 
@@ -114,11 +130,15 @@ class Taken(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Arrays, and which axis of each the examples lie on (None: the same for all)."""
+    """Arrays, and which axis of each the examples lie on (None: the same for all).
+
+    `extents` are those of all the examples.
+    """
 
     arrays: Mapping[str, Array | Taken]
     axes: Mapping[str, int | None]
     count: int
+    extents: Mapping[str, int] = field(default_factory=dict[str, int])
     _buffers: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array])
 
     def take(self, order: Order) -> dict[str, Array]:
@@ -168,11 +188,15 @@ def train(
     size = options.batch if batched else examples.count
     watch, state = progress or Silent(), state or State()
     run = _Run(learner, examples, others, options, watch, state, trained, held, size, ascends)
-    outline = Outline(options.epochs, math.ceil(len(trained) / size), len(trained))
-    learner.begin(outline.epochs * outline.steps - state.step)
-    watch.start(outline, state)
-    while run.goes_on() and run.take_steps() and run.close_epoch():
-        pass
+    steps = math.ceil(len(trained) / size)
+    learner.begin(options.epochs * steps - state.step)
+    watch.start(Outline(options.epochs, steps, len(trained), run.minibatch), state)
+    try:
+        while run.goes_on() and run.take_steps() and run.close_epoch():
+            pass
+    except NotFinite:
+        watch.end("not finite", state)
+        raise
     watch.end(watch.stopped or ("patience" if run.is_stalled else "done"), state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
@@ -203,11 +227,19 @@ class _Run:
         """True where another epoch is to come."""
         return self.state.epoch < self.options.epochs and not self.is_stalled
 
+    def orders(self, epoch: int) -> list[Order]:
+        """Which of the trained examples each minibatch of an epoch holds."""
+        return minibatch_order(len(self.trained), self.size, self.options.seed, epoch)
+
+    def minibatch(self, epoch: int, number: int) -> dict[str, Array]:
+        """The arrays of a minibatch, valid until the next is taken."""
+        return self.examples.take(self.trained[self.orders(epoch)[number]])
+
     def take_steps(self) -> bool:
         """The updates that the epoch still lacks; False where something stopped them."""
         state, watch = self.state, self.watch
         began = perf_counter() - state.seconds
-        orders = minibatch_order(len(self.trained), self.size, self.options.seed, state.epoch)
+        orders = self.orders(state.epoch)
         for order in orders[state.taken :]:
             values = self.learner.advance(self.examples.take(self.trained[order]))
             state.advance(values, len(order))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,57 @@ class State:
     def is_best(self) -> bool:
         """True where the last update ended the best epoch so far."""
         return self.best is not None and self.best.step == self.step
+
+
+def state_to(state: State) -> dict[str, object]:
+    """A state as JSON; numbers that JSON does not have are texts."""
+    best = state.best
+    return {
+        "step": state.step,
+        "epoch": state.epoch,
+        "taken": state.taken,
+        "seconds": state.seconds,
+        "mean": {"sums": _plain(state.mean.sums), "count": state.mean.count},
+        "history": [
+            {
+                "epoch": record.number,
+                "train": _plain(record.train),
+                "holdout": None if record.holdout is None else _plain(record.holdout),
+            }
+            for record in state.history
+        ],
+        "best": best and {"epoch": best.epoch, "step": best.step, "value": best.value},
+    }
+
+
+def state_from(value: Mapping[str, Any]) -> State:  # Any: JSON, checked as it is read
+    """The state that `state_to` gave; ValueError, KeyError or TypeError where it is none."""
+    mean, best = value["mean"], value["best"]
+    history = [
+        Epoch(
+            int(item["epoch"]),
+            _numbers(item["train"]),
+            None if item["holdout"] is None else _numbers(item["holdout"]),
+        )
+        for item in value["history"]
+    ]
+    return State(
+        int(value["step"]),
+        int(value["epoch"]),
+        int(value["taken"]),
+        Mean(list(_numbers(mean["sums"])), int(mean["count"])),
+        history,
+        best and Best(int(best["epoch"]), int(best["step"]), float(best["value"])),
+        float(value["seconds"]),
+    )
+
+
+def _plain(numbers: Sequence[float]) -> list[float | str]:
+    return [number if math.isfinite(number) else str(number) for number in numbers]
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    return tuple(float(value) for value in cast("list[float | str]", values))
 
 
 def _precedes(value: float, best: Best, ascends: bool) -> bool:
