@@ -74,6 +74,11 @@ def _data(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="bind inputs and params by name; may repeat",
     )
+    verb.add_argument(
+        "--data-root",
+        metavar="DIR",
+        help="let the file's own paths point anywhere below this folder, too",
+    )
 
 
 def _precision(verb: argparse.ArgumentParser) -> None:

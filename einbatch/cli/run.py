@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         set=constants(arguments.set),
         dtype=arguments.dtype,
         backend=arguments.backend,
+        data_root=arguments.data_root,
     )
     for warning in model.warnings:
         print(warning, file=sys.stderr)

@@ -17,11 +17,21 @@ from einbatch.model.finite import Guard
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.syntax import unparse
 from einbatch.train.board import Board
+from einbatch.train.checkpoints import find_best
 from einbatch.train.identity import Identity
 from einbatch.train.log import Log
 from einbatch.train.loop import Progress, Silent
 from einbatch.train.options import Options
-from einbatch.train.recording import LOG, Recording, Saver, Together, find_run, write_run
+from einbatch.train.recording import (
+    CHECKPOINTS,
+    LOG,
+    Kept,
+    Recording,
+    Saver,
+    Together,
+    find_run,
+    write_run,
+)
 from einbatch.train.state import State
 
 
@@ -42,10 +52,11 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What the loop starts with."""
+    """What the loop starts with; `best` are the params of the best epoch before, if any."""
 
     state: State
     watch: Progress
+    best: Mapping[str, Array]
 
 
 def begin(
@@ -58,15 +69,15 @@ def begin(
     """The loop's state and its watchers; the trainer is brought to where a checkpoint is."""
     recording, watch = manner.recording, manner.progress or Silent()
     identity = _identity(updating, options, extents)
+    folder = recording.folder
     found, said = find_run(recording)
-    state = State()
-    if found is not None:
+    state, best = State(), None
+    if found is not None and folder is not None:
         found.identity.check(identity, str(recording.folder))
-        trainer.restore({**found.params, **found.kept}, found.state.step)
-        state = found.state
+        trainer.restore({**found.params, **found.kept}, found.updates)
+        state, best = found.state, find_best(folder / CHECKPOINTS, found.state)
     for text in said:
         watch.note(text)
-    folder = recording.folder
     places = [recording.log] if recording.log else []
     if folder is not None:
         write_run(folder, _facts(updating, options, extents, manner))
@@ -80,7 +91,7 @@ def begin(
     if folder is not None:
         kept = partial(_kept, trainer, updating)
         watchers.append(Saver(recording, folder, identity, kept, logs, guard.check))
-    return Beginning(state, Together(watchers))
+    return Beginning(state, Together(watchers), best or {})
 
 
 def _identity(updating: Updating, options: Options, extents: Mapping[str, int]) -> Identity:
@@ -88,10 +99,9 @@ def _identity(updating: Updating, options: Options, extents: Mapping[str, int]) 
     return Identity.of(unparse(erase(program)), updating.execution.dtype, extents, options)
 
 
-def _kept(trainer: Trainer, updating: Updating) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-    kept = trainer.kept
-    params = {name: kept[name] for name in updating.params}
-    return params, {name: kept[name] for name in updating.states}
+def _kept(trainer: Trainer, updating: Updating) -> Kept:
+    params = {name: trainer.kept[name] for name in updating.params}
+    return trainer.count, params, {name: trainer.kept[name] for name in updating.states}
 
 
 def _facts(

@@ -53,6 +53,7 @@ class Guard(Silent):
         self._outline = Outline(0, 0, 0)
         self._copy: dict[str, Array] = {}
         self._step = 0
+        self._count = 0
 
     def start(self, outline: Outline, state: State, /) -> None:
         """Keeps what training starts from."""
@@ -100,12 +101,12 @@ class Guard(Silent):
                 np.copyto(own, kept[name])
         else:
             self._copy = {name: array.copy() for name, array in kept.items()}
-        self._step = state.step
+        self._step, self._count = state.step, self._trainer.count
 
     def _explain(self, last: int) -> NoReturn:
         """Makes the updates from the copy again, and raises at the one that went wrong."""
         trainer = self._trainer
-        trainer.restore(self._copy, self._step)
+        trainer.restore(self._copy, self._count)
         for step in range(self._step + 1, last + 1):
             before = {name: array.copy() for name, array in trainer.kept.items()}
             arrays = self._outline.minibatch(*divmod(step - 1, self._outline.steps))
@@ -118,7 +119,7 @@ class Guard(Silent):
         self, step: int, before: Mapping[str, Array], arrays: Mapping[str, Array]
     ) -> EinbatchError:
         after = {name: array.copy() for name, array in self._trainer.kept.items()}
-        self._trainer.restore(before, step - 1)
+        self._trainer.restore(before, self._trainer.count - 1)
         given, extents = self._trainer.reading(arrays)
         try:
             found = _find(self._updating, given, extents, after)
