@@ -77,6 +77,7 @@ def _train(
             resume=arguments.resume,
             log=arguments.log,
             tensorboard=arguments.tensorboard,
+            check_finite=arguments.check_finite,
             deterministic=arguments.deterministic,
             sources=given.sources,
         )

@@ -102,6 +102,7 @@ def fit(
     ascends = objective is not None and objective.sense == "maximize"
     with deterministic(manner.deterministic):
         loop = begin(trainer, updating, options, examples.extents, manner)
+        learner.best = dict(loop.best)
         history = train(
             learner, examples, options, loop.watch, loop.state, apart=others, ascends=ascends
         )

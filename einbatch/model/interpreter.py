@@ -289,6 +289,7 @@ class Model:
         resume: Place | bool = None,
         log: Place = None,
         tensorboard: Place = None,
+        check_finite: bool | None = None,
         deterministic: bool = False,
         sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
@@ -304,8 +305,9 @@ class Model:
         and a log. `resume` (a folder, or True for that one) goes on from its newest
         checkpoint to the same bits, or starts afresh where there is none. `log` is a
         file for the log alone, `tensorboard` a folder for TensorBoard's event files.
-        `deterministic` gives the same bits for any number of threads. `sources` says
-        where given arrays come from, for the record.
+        `check_finite` stops at the first NaN or infinity (E0820): always, never, or
+        (None) in the first 100 updates. `deterministic` gives the same bits for any
+        number of threads. `sources` says where given arrays come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
@@ -319,7 +321,7 @@ class Model:
         updating = self._updating_with(optimizer, _settings(settings))
         recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
         facts = self._facts(given, sources or {})
-        manner = Manner(recording, progress, deterministic, facts)
+        manner = Manner(recording, progress, check_finite, deterministic, facts)
         return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
 
     def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:

@@ -186,14 +186,14 @@ class Trainer:
             run = emitted.runner.bind(kept)
 
             def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-                given = {**arrays, **self.given_by_step(extents)}
+                given = {**arrays, **self._given_by_step(extents)}
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
         outputs = (*updating.outputs, *kept)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-            given = {**arrays, **kept, **self.given_by_step(extents)}
+            given = {**arrays, **kept, **self._given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
             for name, own in kept.items():
                 np.copyto(own, values[name])
@@ -201,7 +201,13 @@ class Trainer:
 
         return walked
 
-    def given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
+    def reading(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, int]]:
+        """All that the next update on a minibatch reads, by name, and the extents."""
+        shapes = {t.name: arrays[t.name].shape for t in self._inputs}
+        extents = bind_extents(self._updating.program, shapes)
+        return {**arrays, **self._given_by_step(extents), **self._kept}, extents
+
+    def _given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
         """The number of the update, its random draws, and `training`, where they are read."""
         updating, step = self._updating, self._count + 1
         if not self._draws:

@@ -197,7 +197,7 @@ def train(
     except NotFinite:
         watch.end("not finite", state)
         raise
-    watch.end(watch.stopped or ("patience" if run.is_stalled else "done"), state)
+    watch.end(watch.stopped or ("early" if run.is_stalled else "done"), state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
 
