@@ -53,8 +53,8 @@ def gather_examples(
     kept: Mapping[str, Array],
     load: Load | None,
     batch: int,
-) -> Examples:
-    """The inputs of training by name, checked; those in large files are checked as they are taken.
+) -> tuple[Examples, dict[str, int]]:
+    """The inputs of training, checked, and all extents; those in large files are checked later.
 
     `kept` are params and states, `batch` the examples of a minibatch, for which the
     program has to fit the memory allowance. Raises EinbatchError with everything that
@@ -93,7 +93,7 @@ def gather_examples(
             errors.extend(error.diagnostics)
     if errors:
         raise EinbatchError(errors)
-    return Examples(arrays, axes, count)
+    return Examples(arrays, axes, count), extents
 
 
 def _held(

@@ -66,7 +66,8 @@ def fit(
     """Trains on arrays; see `Model.fit`."""
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
-    examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
+    kept = trainer.start(given)
+    examples, _ = gather_examples(updating, given, kept, load, options.batch)
     learner = _Learner(trainer, updating)
     history = train(learner, examples, options, progress)
     if history:
