@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from einbatch.backends.numpy.threads import deterministic
 from einbatch.cli.arguments import Misuse
 from einbatch.cli.data import Given, load_model, read_data, read_params
 from einbatch.cli.progress import Watch
@@ -35,14 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     params = read_params(model, given, arguments.load, seed, arguments.map)
     for path in filter(None, (arguments.save, arguments.out)):
         check_writable(Path(path))
-    if _trains(model, arguments):
-        return _train(model, given, params, arguments)
-    return _evaluate(model, given, params, arguments)
+    with deterministic(arguments.deterministic):
+        if _trains(model, arguments):
+            return _train(model, given, params, arguments)
+        _refuse_recording(arguments)
+        return _evaluate(model, given, params, arguments)
 
 
 def _trains(model: Model, arguments: argparse.Namespace) -> bool:
     asked = arguments.holdout or any(getattr(arguments, name) is not None for name in OVERRIDES)
     return not arguments.no_train and (model.program.train is not None or bool(asked))
+
+
+def _refuse_recording(arguments: argparse.Namespace) -> None:
+    """Misuse where something is to be written while the program trains, and it does not."""
+    for name in ("checkpoint", "resume", "log", "tensorboard"):
+        if getattr(arguments, name) is not None:
+            raise Misuse(f"--{name}: the program is evaluated, not trained")
 
 
 def _options(model: Model, arguments: argparse.Namespace) -> Options:
@@ -84,7 +94,7 @@ def _train(
     if arguments.save:
         _save(model, params, arguments)
     values: dict[str, Array] = {}
-    if arguments.out or arguments.json or arguments.grad:
+    if arguments.out or arguments.grad or (arguments.json and not watch.stopped):
         values = _values(model, params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)

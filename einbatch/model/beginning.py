@@ -83,11 +83,11 @@ def begin(
         write_run(folder, _facts(updating, options, extents, manner))
         places.append(folder / LOG)
     logs = [Log(place, updating.reports) for place in places]
-    watchers: list[Progress] = [watch, *logs]
+    watchers: list[Progress] = [*logs]
     if recording.tensorboard is not None:
         watchers.append(Board(recording.tensorboard, updating.reports))
     guard = Guard(trainer, updating, manner.check_finite)
-    watchers.append(guard)
+    watchers += [guard, watch]
     if folder is not None:
         kept = partial(_kept, trainer, updating)
         watchers.append(Saver(recording, folder, identity, kept, logs, guard.check))

@@ -90,7 +90,9 @@ class Guard(Silent):
             for name in self._updating.params:
                 array = self._trainer.kept[name]
                 # A sum overflows where no element does: then look at each.
-                if not math.isfinite(np.add.reduce(array, axis=None)) and first_bad(array):
+                if math.isfinite(np.add.reduce(array, axis=None)):
+                    continue
+                if first_bad(array) is not None:
                     return True
         return False
 

@@ -22,7 +22,7 @@ Order: TypeAlias = NDArray[np.intp]
 
 LARGEST_EVALUATION = 1024
 """The most examples that are evaluated at once, where a minibatch is not larger still."""
-LAST_LOOK = 1.0
+LAST_LOOK = 0.5
 """Seconds for what is held out, where training is stopped within an epoch."""
 
 
