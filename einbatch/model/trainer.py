@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
-from einbatch.ir import Program
+from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
@@ -19,7 +19,7 @@ from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
-from einbatch.train.updates import STEP, Training
+from einbatch.train.updates import STEP, STEPS, Training
 
 Advance = Callable[[Mapping[str, Array]], tuple[float, ...]]
 Shapes = tuple[tuple[int, ...], ...]
@@ -33,7 +33,7 @@ class Updating:
         program = training.program
         assert program.objective is not None
         self.execution = execution
-        self.counter = training.step
+        self.counters = training.counters
         self.objective = program.objective.tensor
         self.reports = tuple(report.target for report in program.reports)
         self.outputs = (self.objective, *self.reports)
@@ -44,16 +44,27 @@ class Updating:
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))
         self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+        self.learnt = (*self.params, *running_states(program))
 
-    def counted(self, count: int) -> dict[str, Array]:
-        """The input that takes the number of the update, where the updates read it."""
-        if self.counter is None:
+    def counted(self, count: int, steps: int | None) -> dict[str, Array]:
+        """The inputs that take the number of the update and of all, where the updates read them."""
+        if not self.counters:
             return {}
-        return {self.counter: np.asarray(count, self.execution.dtype)}
+        if STEPS in self.counters and steps is None:
+            raise _no_total()
+        numbers = {STEP: count, STEPS: steps}
+        return {name: np.asarray(numbers[name], self.execution.dtype) for name in self.counters}
 
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
         """Objective and reports as numbers, the objective's mean over the batch."""
         return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+
+
+def running_states(program: Program) -> tuple[str, ...]:
+    """The states that forward statements read: running averages, as good as params later on."""
+    steps = statements_of((*program.statements, *program.reports))
+    read = {item.tensor for step in steps for item in reads(step.value)}
+    return tuple(tensor.name for tensor in program.of_kind("state") if tensor.name in read)
 
 
 class Trainer:
@@ -66,7 +77,10 @@ class Trainer:
         state: Mapping[str, ArrayLike] | None,
         seed: int,
         load: Load | None = None,
+        steps: int | None = None,
     ) -> None:
+        self.steps = steps
+        """The number of updates of the whole training, which only `steps` in a program needs."""
         self._updating = updating
         self._given = None if params is None else merge_names(params)
         self._state = None if state is None else merge_names(state)
@@ -78,16 +92,21 @@ class Trainer:
         self._extents: dict[Shapes, dict[str, int]] = {}
         self._draws = updating.program.of_kind("draw")
         inputs = updating.program.of_kind("input")
-        self._inputs = tuple(t for t in inputs if t.name != updating.counter)
+        self._inputs = tuple(t for t in inputs if t.name not in updating.counters)
         declared = updating.source.of_kind("input")
-        self._names = tuple(t.name for t in declared if t.name != updating.counter)
+        self._names = tuple(t.name for t in declared if t.name not in updating.counters)
         if self._given is not None:
-            check_names(self._given, updating.params, "param")
+            check_names(self._given, updating.learnt, "param")
 
     @property
     def kept(self) -> Mapping[str, Array]:
         """Params and states where they lie; updates rewrite them."""
         return self._kept
+
+    @property
+    def count(self) -> int:
+        """The number of updates so far."""
+        return self._count
 
     @property
     def params(self) -> dict[str, Array]:
@@ -108,6 +127,12 @@ class Trainer:
         self._start({})
         states = {name: self._kept[name].copy() for name in self._updating.states}
         return {STEP: self._count, **states}
+
+    def restore(self, kept: Mapping[str, Array], step: int) -> None:
+        """Goes back to params and states as they were after `step` updates."""
+        for name, own in self._kept.items():
+            np.copyto(own, kept[name])
+        self._count = step
 
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
         """One update on a minibatch; the objective before it."""
@@ -143,7 +168,7 @@ class Trainer:
         """The inputs of an update, checked; the trainer starts with the first ones."""
         updating = self._updating
         self._start(given)
-        fixed = {**given, **updating.counted(1), **self._kept}
+        fixed = {**given, **updating.counted(1, self.steps or 1), **self._kept}
         moment = Moment(self._seed, self._count + 1, training=True)
         return bind(updating.program, fixed, updating.execution.dtype, self._load, moment)
 
@@ -184,14 +209,20 @@ class Trainer:
 
         return walked
 
+    def reading(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, int]]:
+        """All that the next update on a minibatch reads, by name, and the extents."""
+        shapes = {t.name: arrays[t.name].shape for t in self._inputs}
+        extents = bind_extents(self._updating.program, shapes)
+        return {**arrays, **self._given_by_step(extents), **self._kept}, extents
+
     def _given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
         """The number of the update, its random draws, and `training`, where they are read."""
         updating, step = self._updating, self._count + 1
         if not self._draws:
-            return updating.counted(step)
+            return updating.counted(step, self.steps)
         moment = Moment(self._seed, step, training=True)
         draws = drawn(updating.program, extents, updating.execution.dtype, moment)
-        return {**updating.counted(step), **draws}
+        return {**updating.counted(step, self.steps), **draws}
 
     def start(self, given: Mapping[str, ArrayLike]) -> Mapping[str, Array]:
         """Params and states where they lie; made now, if `given` is what fixes their extents."""
@@ -226,6 +257,8 @@ def starting_values(
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
+        if given is None and params is not None and name in params:
+            given = params  # a running average that was saved with them
         if given is None:
             kept[name] = initial_array(program, tensor, extents, seed, dtype)
         elif name in given:
@@ -247,6 +280,14 @@ def _count_in(state: Mapping[str, ArrayLike] | None, updating: Updating) -> int:
     except Exception:  # no key, or whatever a foreign `__array__` raises
         pass
     raise _no_count()
+
+
+def _no_total() -> EinbatchError:
+    return fail(
+        "E0625",
+        f"the updates read `{STEPS}`, and nobody says how many updates there will be",
+        help=f"give it: `{STEPS}=1000`; `fit` and `einbatch run` count the updates themselves",
+    )
 
 
 def _no_count() -> EinbatchError:
