@@ -20,9 +20,11 @@ from einbatch.data import Stored, check_writable, save, save_npz
 from einbatch.data.mapping import check_outward
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
+from einbatch.model.binding import refuse_large
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result
 from einbatch.model.interpreter import Model
+from einbatch.model.whole import tensor_shapes, whole_extents
 from einbatch.train.options import Options, resolve_options
 
 OVERRIDES = ("epochs", "batch", "patience")
@@ -72,6 +74,10 @@ def _train(
     arguments: argparse.Namespace,
 ) -> int:
     reports = [report.target for report in model.program.reports]
+    program = model.front.forward
+    if arguments.out or arguments.grad:  # what could not be made in the end is told now
+        extents = whole_extents(program, given.inputs, model.load_input)
+        refuse_large(program, extents, model.dtype)
     with Watch(reports, quiet=arguments.json) as watch:
         result = model.fit(
             given.inputs,
@@ -97,14 +103,16 @@ def _train(
     if arguments.save:
         _save(model, params, arguments)
     values: dict[str, Array] = {}
-    if arguments.out or arguments.grad or (arguments.json and not watch.stopped):
+    if arguments.out or arguments.grad:
         values = _values(model, params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)
     if watch.unread:
         raise BrokenPipeError
     if arguments.json:
-        print(show_json(_training_object(result, values)))
+        extents = whole_extents(program, given.inputs, model.load_input)
+        shapes = tensor_shapes(program, extents) | _shapes(values)
+        print(show_json(_training_object(result, shapes)))
     else:
         print(_summary(result))
         if best is not None and (arguments.save or arguments.out):
@@ -156,7 +164,7 @@ def _evaluate(
     loss = None if objective is None else mean_of(values[objective.tensor])
     if arguments.json:
         found = {name: float(values[name]) for name in reports}
-        print(show_json(_object(loss, {"train": found, "holdout": {}}, [], values)))
+        print(show_json(_object(loss, {"train": found, "holdout": {}}, [], _shapes(values))))
         return 0
     program = model.derive().program if arguments.grad else model.program
     print(show_tensors(program, {k: v for k, v in values.items() if k not in reports}))
@@ -178,8 +186,12 @@ def _values(
     return values
 
 
-def _training_object(result: Result, values: Mapping[str, Array]) -> dict[str, object]:
-    found = _object(result.loss, result.reports, result.history, values)
+def _shapes(values: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in values.items()}
+
+
+def _training_object(result: Result, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
+    found = _object(result.loss, result.reports, result.history, shapes)
     found["holdout_loss"] = result.holdout_loss
     if result.best is not None:
         found["best"] = {"epoch": result.best.epoch, "loss": result.best.loss}
@@ -187,13 +199,16 @@ def _training_object(result: Result, values: Mapping[str, Array]) -> dict[str, o
 
 
 def _object(
-    loss: float | None, reports: object, history: object, values: Mapping[str, Array]
+    loss: float | None,
+    reports: object,
+    history: object,
+    shapes: Mapping[str, tuple[int, ...]],
 ) -> dict[str, object]:
     return {
         "loss": loss,
         "reports": reports,
         "history": history,
-        "tensors": {name: list(value.shape) for name, value in values.items()},
+        "tensors": {name: list(shape) for name, shape in shapes.items()},
     }
 
 

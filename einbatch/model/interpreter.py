@@ -14,7 +14,7 @@ from einbatch.ir import Program, statements_of
 from einbatch.model.arrays import Array, missing
 from einbatch.model.basis import Basis, Inputs
 from einbatch.model.beginning import Manner
-from einbatch.model.binding import bind, refuse_large
+from einbatch.model.binding import bind, refuse_large_params
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.evaluating import (
     Evaluation,
@@ -81,7 +81,7 @@ class Model(Basis):
         names = tuple(tensor.name for tensor in self.params)
         part = self._part(self.front.forward, names)
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
-        refuse_large(part, extents, self.dtype)
+        refuse_large_params(part, extents, self.dtype)
         return {
             tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
             for tensor in self.params

@@ -13,7 +13,7 @@ from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
-from einbatch.model.binding import Bound, Load, bind, refuse_large
+from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
@@ -252,7 +252,7 @@ def starting_values(
     part = restrict(program, names)
     shapes = input_shapes(part, inputs, load)
     extents = bind_extents(part, shapes)
-    refuse_large(part, extents, dtype)
+    refuse_large_params(part, extents, dtype)
     kept: dict[str, Array] = {}
     for name in names:
         tensor = program.tensor(name)
