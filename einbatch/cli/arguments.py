@@ -155,9 +155,7 @@ def _export(verbs: Verbs) -> None:
 def _report(verbs: Verbs) -> None:
     verb = _verb(verbs, "report", "Write the report of a run, one page of HTML.")
     verb.add_argument("run", metavar="RUN", help="the folder of a run's checkpoints and log")
-    verb.add_argument(
-        "--out", metavar="FILE.html", help="where to (default: RUN/report.html)"
-    )
+    verb.add_argument("--out", metavar="FILE.html", help="where to (default: RUN/report.html)")
 
 
 def _explain(verbs: Verbs) -> None:

@@ -10,8 +10,6 @@ from einbatch.plan.liveness import WRITES
 from einbatch.plan.operations import FLOPS, POINTWISE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from einbatch.plan.graph import Value
     from einbatch.plan.lowering import Contraction
     from einbatch.plan.plan import Plan

@@ -107,7 +107,7 @@ def _add_log(page: Page, log: Log | None) -> None:
         page.notes.append("There is no log.jsonl that can be read, so no curves can be shown.")
         page.absent["curves"] = "There is no log of this run."
         return
-    page.status = "ended without a word" if log.reason is None else ENDS.get(log.reason, log.reason)
+    page.status = "running, or cut off" if log.reason is None else ENDS.get(log.reason, log.reason)
     for name, quantity in log.quantities.items():
         curves = {
             "each minibatch": ("steps", quantity.steps),

@@ -93,11 +93,15 @@ def show(value: float) -> str:
 
 def _line(title: str, kind: str, curve: Curve, x: Scale, y: Scale) -> Line:
     places = [(round(x(p.x), 1), round(y(p.y), 1)) for p in curve.points]
-    path = "M" + "L".join(f"{a} {b}" for a, b in places)
+    path = "M" + "L".join(f"{a} {b}" for a, b in places) + ("h0" if len(places) == 1 else "")
     band = ""
     if curve.is_mean:
-        upper = [f"{a} {round(y(p.high), 1)}" for (a, _), p in zip(places, curve.points, strict=True)]
-        lower = [f"{a} {round(y(p.low), 1)}" for (a, _), p in zip(places, curve.points, strict=True)]
+        upper = [
+            f"{a} {round(y(p.high), 1)}" for (a, _), p in zip(places, curve.points, strict=True)
+        ]
+        lower = [
+            f"{a} {round(y(p.low), 1)}" for (a, _), p in zip(places, curve.points, strict=True)
+        ]
         band = "M" + "L".join([*upper, *reversed(lower)]) + "Z"
     marks: list[tuple[float, float, str]] = []
     if kind != "steps" and len(places) <= MARKED:
@@ -139,7 +143,9 @@ def _bounded(value: float) -> float:
 def _round(low: float, high: float) -> list[float]:
     """About five round numbers between two ends."""
     rough = high / 5 - low / 5
-    unit = 10.0 ** math.floor(math.log10(rough)) if rough > 1e-300 else rough
+    if rough < 1e-300:
+        return [low]
+    unit = 10.0 ** math.floor(math.log10(rough))
     step = next((unit * k for k in (1, 2, 2.5, 5) if unit * k >= rough), unit * 10)
     first = math.ceil(low / step)
     found = [(first + k) * step for k in range(12)]

@@ -30,7 +30,7 @@ MOST = 40
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A program that computes both tensors, over the same indices; `classes` is the index of classes."""
+    """A program that computes both tensors, over the same indices; `classes` is their index."""
 
     program: Program
     label: str
@@ -149,11 +149,13 @@ def _gathered(program: Program) -> Iterator[tuple[Expression, Read]]:
             if not isinstance(node, Read) or program.tensor(node.tensor).kind != "value":
                 continue
             for place, subscript in enumerate(node.subscripts):
-                if isinstance(subscript, Read) and (
-                    member := program.tensor(subscript.tensor).member
-                ):
-                    parts = (*node.subscripts[:place], IndexValue(member), *node.subscripts[place + 1 :])
-                    body = replace(node, subscripts=parts)
+                if not isinstance(subscript, Read):
+                    continue
+                member = program.tensor(subscript.tensor).member
+                if member is not None:
+                    parts = list(node.subscripts)
+                    parts[place] = IndexValue(member)
+                    body = replace(node, subscripts=tuple(parts))
                     yield Reduce("argmax", (member,), body), subscript
 
 

@@ -11,13 +11,13 @@ MOST = 600
 
 
 class Point(NamedTuple):
-    """The mean of `count` values, the last of them at `x`, and their range."""
+    """The mean of `weight` values, the last of them at `x`, and their range."""
 
     x: float
     y: float
     low: float
     high: float
-    count: int
+    weight: int
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Curve:
         if not math.isfinite(y):
             return
         new = Point(x, y, y, y, 1)
-        if self.points and self.points[-1].count < self.width:
+        if self.points and self.points[-1].weight < self.width:
             self.points[-1] = _joined(self.points[-1], new)
             return
         if len(self.points) == MOST:
@@ -53,8 +53,8 @@ class Curve:
 
 
 def _joined(first: Point, second: Point) -> Point:
-    count = first.count + second.count
+    weight = first.weight + second.weight
     # Weights first: a sum of two large values could overflow.
-    mean = first.y * (first.count / count) + second.y * (second.count / count)
+    mean = first.y * (first.weight / weight) + second.y * (second.weight / weight)
     low, high = min(first.low, second.low), max(first.high, second.high)
-    return Point(second.x, mean, low, high, count)
+    return Point(second.x, mean, low, high, weight)

@@ -58,7 +58,8 @@ def evaluate_classes(
         taken = examples.take(which[start : start + LARGEST_EVALUATION])
         piece = bind(part, {**rest, **taken}, model.dtype)
         values = model.execution.run(part, piece.arrays, piece.extents, names)
-        found = count(*(_classes(values[name], len(labels)) for name in names), labels)
+        predicted, true = (_classes(values[name], len(labels)) for name in names)
+        found = count(predicted, true, labels)
         total = found if total is None else Confusion(total.counts + found.counts, labels)
     assert total is not None
     return Evaluated(total, described)
@@ -95,7 +96,8 @@ def _chosen(everyone: int, holdout: float, seed: int) -> tuple[NDArray[np.intp],
 
 
 def _classes(values: NDArray[Any], size: int) -> NDArray[np.int64]:
-    whole = values.astype(np.int64)
-    if not np.array_equal(whole, values) or whole.size and not 0 <= whole.min() <= whole.max() < size:
+    with np.errstate(invalid="ignore"):  # of what is no number; the check below finds it
+        whole = values.astype(np.int64)
+    if not np.array_equal(whole, values) or np.any(whole < 0) or np.any(whole >= size):
         raise ValueError("what the program compares with the label is no class")
     return whole

@@ -74,7 +74,7 @@ def read_run(folder: Path) -> Run:
         _text(given.get("backend")) or "numpy",
         seed if isinstance(seed, int) and 0 <= seed < 2**63 else 0,
         _mapping(given.get("options")),
-        {name: int(size) for name, size in _numbers(given.get("extents")).items() if size >= 1},
+        {k: v for k, v in _numbers(given.get("extents")).items() if isinstance(v, int) and v > 0},
         _texts(given.get("versions")),
         _texts(given.get("data")),
     )

@@ -52,7 +52,9 @@ class _Line:
         return None if span.source is NOWHERE.source else span.line
 
 
-def beside(source: Source, program: Program, derived: Program, updates: Program | None) -> list[Row]:
+def beside(
+    source: Source, program: Program, derived: Program, updates: Program | None
+) -> list[Row]:
     """A row for each line of the source; one more for what stands behind no line.
 
     `derived` is the program with its backward; `updates` one whose update statements an
@@ -87,6 +89,18 @@ def roles_of(program: Program) -> dict[str, str]:
     return {**extents, **tensors, **{index.name: "index" for index in program.indices}}
 
 
+def indent_of(pieces: Sequence[Piece]) -> int:
+    """The blanks that a line begins with."""
+    first = pieces[0].text if pieces else ""
+    return len(first) - len(first.lstrip())
+
+
+def dedented(pieces: Sequence[Piece]) -> list[Piece]:
+    """The line without the blanks that it begins with."""
+    first = [piece._replace(text=piece.text.lstrip()) for piece in pieces[:1]]
+    return [piece for piece in [*first, *pieces[1:]] if piece.text]
+
+
 def shorten(pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces up to `WIDEST` characters, and how many there are if there are more."""
     found: list[Piece] = []
@@ -109,9 +123,7 @@ def _halves(steps: tuple[Step, ...], suffix: str) -> tuple[tuple[Step, ...], tup
 
 def _lines(program: Program, steps: tuple[Step, ...], roles: dict[str, str]) -> list[_Line]:
     """The lines of some of a program's steps, one for each statement and each scan's head."""
-    alone = replace(
-        program, statements=steps, objective=None, reports=(), updates=(), train=None
-    )
+    alone = replace(program, statements=steps, objective=None, reports=(), updates=(), train=None)
     text = unparse(erase(alone))
     owners = list(_heads(steps))
     if not owners:

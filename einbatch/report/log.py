@@ -124,6 +124,8 @@ def _start(log: Log, step: int) -> None:
     log.step = step
     log.odd_steps = [odd for odd in log.odd_steps if odd <= step]
     log.epochs = {epoch: at for epoch, at in log.epochs.items() if at <= step}
+    log.last = log.last if log.last is not None and log.last.step <= step else None
+    log.best = log.best if log.best is not None and log.best.step <= step else None
     for quantity in log.quantities.values():
         for curve in quantity.curves:
             curve.forget_after(step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -77,13 +77,14 @@ def epochs_table(log: Log) -> Table | None:
         for word, curve in (("training", quantity.train), ("held out", quantity.holdout))
         if curve.points
     }
-    ends = list(log.epochs.items())
-    if not named or not ends:
+    known = {step for values in named.values() for step in values}
+    ends = [(epoch, step) for epoch, step in log.epochs.items() if step in known]
+    if not ends:
         return None
-    chosen = np.unique(np.linspace(0, len(ends) - 1, min(MOST_EPOCHS, len(ends))).astype(int))
+    stride = -(-len(ends) // MOST_EPOCHS)
     rows = [
         [show(epoch), show(step), *(_shown(values.get(step)) for values in named.values())]
-        for epoch, step in (ends[k] for k in chosen)
+        for epoch, step in ends[(len(ends) - 1) % stride :: stride]
     ]
     return Table(["epoch", "step", *named], rows)
 
@@ -99,7 +100,8 @@ def weights(program: Program, params: Mapping[str, NDArray[Any]]) -> Table:
         axes = ",".join(spellings.get(axis, axis) for axis in tensor.axes)
         name = spellings.get(tensor.name, tensor.name) + (f"[{axes}]" if axes else "")
         values = array.astype(np.float64)
-        parts = (values.min(), values.mean(), values.max(), values.std())
+        with np.errstate(all="ignore"):  # of NaN and infinite weights too
+            parts = (values.min(), values.mean(), values.max(), values.std())
         shape = " × ".join(map(str, array.shape)) or "scalar"
         rows.append([name, shape, *(show(float(part)) for part in parts)])
     return Table(["parameter", "shape", "least", "mean", "most", "standard deviation"], rows)
@@ -138,15 +140,15 @@ def _line(run: Run, program: Program) -> dict[str, str]:
 
 
 def _asked(run: Run, options: Options) -> dict[str, str]:
-    fields = {name: _plain(getattr(options, name)) for name in ("batch", "epochs", "holdout", "seed")}
-    return fields | {name: _plain(value) for name, value in run.options.items()}
+    whole = {**asdict(options), **run.options}
+    return {name: _plain(value) for name, value in whole.items() if value is not None}
 
 
 def _plain(value: object) -> str:
     """A setting as text: numbers as everywhere on the page, all else as JSON has it."""
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
         return show(value)
     return json.dumps(value, ensure_ascii=False)
 

@@ -14,7 +14,7 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from einbatch.ir import (
     Number,
     Program,
     Read,
-    Statement,
     Tensor,
     free_indices,
     reads,
@@ -81,9 +80,7 @@ def picture_axes(program: Program) -> dict[str, Pair]:
     return found
 
 
-def draw_weights(
-    program: Program, params: Mapping[str, NDArray[np.floating]]
-) -> list[Album]:
+def draw_weights(program: Program, params: Mapping[str, NDArray[np.floating]]) -> list[Album]:
     """An album for each parameter that the rule draws and that has such an array."""
     albums: list[Album] = []
     spellings = dict(program.spellings)
@@ -93,7 +90,7 @@ def draw_weights(
         if array is None or array.ndim != len(tensor.axes) or not array.size:
             continue
         moved = np.moveaxis(array.astype(np.float64), (down, across), (-2, -1))
-        scale = float(np.max(np.abs(np.nan_to_num(moved, posinf=0, neginf=0)))) or 1.0
+        scale = float(np.max(np.abs(moved), initial=0, where=np.isfinite(moved))) or 1.0
         rest = [range(size) for size in moved.shape[:-2]]
         title = spellings.get(name, name)
         pictures = [
@@ -111,7 +108,7 @@ def _of_input(program: Program, tensor: Tensor) -> Pair | None:
     own = [k for k, extent in enumerate(tensor.extents) if extent != batch]
     if tensor.integer or tensor.member is not None or len(own) not in (2, 3):
         return None
-    pairs = [(a, b) for a, b in zip(own, own[1:], strict=False) if b == a + 1]
+    pairs = [(a, b) for a, b in pairwise(own) if b == a + 1]
     return max(pairs, key=lambda pair: _span(tensor, pair), default=None)
 
 

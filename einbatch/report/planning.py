@@ -89,9 +89,7 @@ def planned_step(
     )
 
 
-def minibatch_extents(
-    program: Program, extents: Mapping[str, int], batch: int
-) -> dict[str, int]:
+def minibatch_extents(program: Program, extents: Mapping[str, int], batch: int) -> dict[str, int]:
     """The extents with a minibatch in place of all the data; KeyError where one is not given."""
     known = dict(extents)
     if program.batch is not None:

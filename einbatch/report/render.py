@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from einbatch.diagnostics import fail
 from einbatch.plan.allowance import show_bytes
 from einbatch.report.charts import show
+from einbatch.report.listing import dedented, indent_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,7 +58,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(number=show, bytes=show_bytes)
+    filters: dict[str, Callable[..., object]] = {
+        "number": show,
+        "bytes": show_bytes,
+        "indent_of": indent_of,
+        "dedented": dedented,
+    }
+    for name, function in filters.items():
+        made.filters[name] = function
     return made
 
 

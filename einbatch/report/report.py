@@ -19,4 +19,4 @@ def write_report(folder: Path, out: Path) -> None:
     """
     page = render(assemble(folder, read_run(folder)))
     with replacing(out) as stream:
-        stream.write(page.encode("utf-8"))
+        stream.write(page.encode("utf-8", "replace"))  # half a character is in JSON's reach

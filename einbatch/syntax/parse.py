@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Literal, TypedDict, cast
 
@@ -45,7 +45,7 @@ def _parser() -> Lark:
     return Lark(grammar_text(), transformer=Builder(), **OPTIONS)
 
 
-def terminals() -> list[TerminalDef]:
+def terminals() -> Collection[TerminalDef]:
     """The grammar's terminals, each with its pattern."""
     return _parser().terminals
 
@@ -72,6 +72,7 @@ def read_tokens(source: Source) -> Iterator[Token]:
     check_text(source)
     try:
         # As in `parse`; the tree that comes out of it is of no use here.
-        yield from _parser().parse_interactive(cast("str", source)).iter_parse()
+        steps = _parser().parse_interactive(source)  # pyright: ignore[reportUnknownMemberType]
+        yield from steps.iter_parse()
     except UnexpectedToken as error:
         raise syntax_error(error, source) from None

@@ -14,7 +14,9 @@ from einbatch.model.interpreter import Model
 Event = dict[str, object]
 
 
-def train_run(folder: Path, program: Path, epochs: int, holdout: float = 0.2, lr: float | None = None) -> Path:
+def train_run(
+    folder: Path, program: Path, epochs: int, holdout: float = 0.2, lr: float | None = None
+) -> Path:
     """Trains a program whose inputs all come from files, and writes the folder of the run."""
     model = eb.load(program)
     settings = {} if lr is None else {"lr": lr}
@@ -38,13 +40,39 @@ def train_run(folder: Path, program: Path, epochs: int, holdout: float = 0.2, lr
             _, reports = measure(batch)
             loss = trainer.step({k: v[batch] for k, v in data.items()})
             step += 1
-            events.append({"event": "step", "step": step, "epoch": epoch, "loss": loss, "reports": reports, "seconds": step * 0.0005})
+            events.append(
+                {
+                    "event": "step",
+                    "step": step,
+                    "epoch": epoch,
+                    "loss": loss,
+                    "reports": reports,
+                    "seconds": step * 0.0005,
+                }
+            )
         (loss, train), (held_loss, held_reports) = measure(trained), measure(held)
-        events.append({"event": "epoch", "epoch": epoch, "step": step, "loss": loss, "holdout_loss": held_loss, "reports": {"train": train, "holdout": held_reports}, "seconds": step * 0.0005})
+        events.append(
+            {
+                "event": "epoch",
+                "epoch": epoch,
+                "step": step,
+                "loss": loss,
+                "holdout_loss": held_loss,
+                "reports": {"train": train, "holdout": held_reports},
+                "seconds": step * 0.0005,
+            }
+        )
     events.append({"event": "checkpoint", "step": step, "path": f"checkpoints/step-{step:08}"})
     events.append({"event": "end", "reason": "done", "step": step})
     options = {"batch": 32, "epochs": epochs, "holdout": holdout}
-    write_run(folder, model, program, events, options=options, extents={"b": count, "B": count} | sizes(model))
+    write_run(
+        folder,
+        model,
+        program,
+        events,
+        options=options,
+        extents={"b": count, "B": count} | sizes(model),
+    )
     write_checkpoint(folder, step, trainer.params)
     return folder
 
@@ -55,7 +83,9 @@ def sizes(model: Model) -> dict[str, int]:
     return {i.name: int(i.extent.value) for i in indices if hasattr(i.extent, "value")}
 
 
-def write_run(folder: Path, model: Model, program: Path, events: list[Event], **more: object) -> None:
+def write_run(
+    folder: Path, model: Model, program: Path, events: list[Event], **more: object
+) -> None:
     """`run.json` and `log.jsonl`."""
     folder.mkdir(parents=True, exist_ok=True)
     run = {
