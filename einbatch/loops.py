@@ -76,6 +76,19 @@ def run_with(
     updates: bool = False,
 ) -> Nest:
     """The program run over any kind of number: `meaning` gives each primitive its function."""
+    nest = prepare(meaning, program, {n: dict(c) for n, c in tensors.items()}, extents)
+    with np.errstate(all="ignore"):
+        nest.run(program.statements, {})
+        if updates:
+            nest.run(program.updates, {})
+        nest.run(program.reports, {})
+    return nest
+
+
+def prepare(
+    meaning: Meaning, program: Program, tensors: dict[str, Cells], extents: Mapping[str, int]
+) -> Nest:
+    """A run of the program in which nothing has run yet."""
     constants: dict[str, float] = {}
     for let in program.lets:
         constants[let.name] = _fitting(evaluate_constant(let.value, constants, extents))
@@ -83,13 +96,7 @@ def run_with(
         tensor.name: tuple(int(evaluate_constant(e, constants, extents)) for e in tensor.extents)
         for tensor in program.tensors
     }
-    nest = Nest(meaning, extents, constants, shapes, {n: dict(c) for n, c in tensors.items()})
-    with np.errstate(all="ignore"):
-        nest.run(program.statements, {})
-        if updates:
-            nest.run(program.updates, {})
-        nest.run(program.reports, {})
-    return nest
+    return Nest(meaning, extents, constants, shapes, tensors)
 
 
 def cells_of(tensor: Tensor, array: ArrayLike) -> Cells:

@@ -101,6 +101,29 @@ def _run(verbs: Verbs) -> None:
     verb.add_argument("--save", metavar="FILE.safetensors", help="write the params")
     verb.add_argument("--load", metavar="FILE.safetensors", help="read the params")
     verb.add_argument("--json", action="store_true", help="print one JSON object")
+    _recording(verb)
+
+
+def _recording(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("while it trains")
+    group.add_argument("--checkpoint", metavar="DIR", help="save the run in this new folder")
+    group.add_argument(
+        "--checkpoint-every",
+        metavar="STEPS",
+        type=_count(1),
+        help="a checkpoint after so many updates (default: after each epoch)",
+    )
+    group.add_argument(
+        "--keep", metavar="K", type=_count(1), help="keep the last K and the best (default: 3)"
+    )
+    group.add_argument(
+        "--resume", metavar="DIR", help="go on in this folder, from its newest checkpoint"
+    )
+    group.add_argument("--log", metavar="FILE.jsonl", help="write a log, a JSON object a line")
+    group.add_argument("--tensorboard", metavar="DIR", help="write TensorBoard's event files")
+    group.add_argument(
+        "--deterministic", action="store_true", help="the same bits for any number of threads"
+    )
 
 
 def _grad(verbs: Verbs) -> None:

@@ -18,10 +18,11 @@ from einbatch.syntax.spelling import key_of
 
 @dataclass(slots=True)
 class Given:
-    """Arrays by name, as files hold them."""
+    """Arrays by name, as files hold them, and which files."""
 
     inputs: dict[str, Array] = field(default_factory=dict[str, Array])
     params: dict[str, Array] = field(default_factory=dict[str, Array])
+    sources: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def read_data(model: Model, bindings: Sequence[str]) -> Given:
@@ -30,10 +31,12 @@ def read_data(model: Model, bindings: Sequence[str]) -> Given:
     params = [tensor.name for tensor in model.params]
     known = (*inputs, *params)
     arrays: dict[str, Array] = {}
+    given = Given()
     for text in bindings:
         name, reference = binding(text)
         if name is not None:
             check_names((key_of(name),), known, "input or param")
+            given.sources[key_of(name)] = reference
             arrays[key_of(name)] = load_source(
                 reference, None, key_of(name), limit_bytes=allowance()
             )
@@ -46,7 +49,7 @@ def read_data(model: Model, bindings: Sequence[str]) -> Given:
                 help=f"say which tensor it is: `--data NAME={reference}`",
             )
         arrays |= {key: array for key, array in found.items() if key in known}
-    given = Given()
+        given.sources |= dict.fromkeys(found, reference)
     given.inputs = {name: array for name, array in arrays.items() if name in inputs}
     given.params = {name: array for name, array in arrays.items() if name in params}
     return given

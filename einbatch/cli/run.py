@@ -13,6 +13,7 @@ from einbatch.cli.arguments import constants
 from einbatch.cli.data import Given, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
+from einbatch.cli.signals import CODES, NAMES
 from einbatch.data import check_writable, save, save_npz
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
@@ -21,9 +22,6 @@ from einbatch.model.fitting import Result
 from einbatch.model.interpreter import Model
 from einbatch.model.load import load
 from einbatch.train.options import resolve_options
-
-OVERRIDES = ("epochs", "batch", "seed")
-INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,6 +70,14 @@ def _train(
             batch=arguments.batch,
             seed=arguments.seed,
             progress=watch,
+            checkpoint=arguments.checkpoint,
+            checkpoint_every=arguments.checkpoint_every,
+            keep=arguments.keep,
+            resume=arguments.resume,
+            log=arguments.log,
+            tensorboard=arguments.tensorboard,
+            deterministic=arguments.deterministic,
+            sources=given.sources,
         )
     if arguments.save:
         save(result.params, arguments.save)
@@ -91,8 +97,8 @@ def _train(
             grads = {name: value for name, value in values.items() if name.endswith(suffix)}
             print(show_tensors(model.derive().program, grads))
     if watch.stopped:
-        print("stopped by Ctrl-C, after a whole step", file=sys.stderr)
-        return INTERRUPTED
+        print(f"stopped by {NAMES[watch.stopped]}, after a whole step", file=sys.stderr)
+        return CODES[watch.stopped]
     return 0
 
 

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from einbatch.backends.numpy.threads import deterministic
 from einbatch.diagnostics import fail
 from einbatch.elaborate import constant_values
 from einbatch.ir import Extent, Program, Tensor, walk
 from einbatch.model.arrays import Array
+from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Epoch, Examples, Progress, evaluate, train
+from einbatch.train.loop import Examples, evaluate, train
 from einbatch.train.options import resolve_options
+from einbatch.train.state import Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def fit(
     state: Mapping[str, ArrayLike] | None,
     overrides: Mapping[str, int | float | None],
     load: Load | None,
-    progress: Progress | None,
+    manner: Manner,
 ) -> Result:
     """Trains on arrays; see `Model.fit`."""
     program = updating.program
@@ -75,12 +78,16 @@ def fit(
     count = bound.extents[program.batch] if program.batch else 1
     learner = _Learner(trainer, updating)
     examples = Examples(arrays, axes, count)
-    history = train(learner, examples, options, progress)
-    if history:
-        last = history[-1]
-    else:
-        start = evaluate(learner, examples, np.arange(count), options.batch)
-        last = Epoch(0, start, None)
+    with deterministic(manner.deterministic):
+        loop = begin(trainer, updating, options, bound.extents, manner)
+        objective = updating.source.objective
+        ascends = objective is not None and objective.sense == "maximize"
+        history = train(learner, examples, options, loop.watch, loop.state, ascends=ascends)
+        if history:
+            last = history[-1]
+        else:
+            start = evaluate(learner, examples, np.arange(count), options.batch)
+            last = Epoch(0, start, None)
     reports = _reports(updating, last)
     return Result(
         trainer.params,

@@ -16,6 +16,7 @@ from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, missing
+from einbatch.model.beginning import Manner
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
@@ -30,6 +31,7 @@ from einbatch.plan import allowance
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
 from einbatch.train.recipes import SETTINGS, read_setting
+from einbatch.train.recording import Place, recording_of
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
@@ -264,12 +266,28 @@ class Model:
         seed: int | None = None,
         optimizer: str | None = None,
         progress: Progress | None = None,
+        checkpoint: Place = None,
+        checkpoint_every: int | None = None,
+        keep: int | None = None,
+        resume: Place | bool = None,
+        log: Place = None,
+        tensorboard: Place = None,
+        deterministic: bool = False,
+        sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
     ) -> Result:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
 
         Every option and setting of the line can be given here too (`epochs=5`,
         `lr=0.1`); an input of the same name goes into `data`.
+
+        `checkpoint` names a folder for the run: a checkpoint each `checkpoint_every`
+        updates (each epoch by default), of which the last `keep` (3) and the best stay,
+        and a log. `resume` (a folder, or True for that one) goes on from its newest
+        checkpoint to the same bits, or starts afresh where there is none. `log` is a
+        file for the log alone, `tensorboard` a folder for TensorBoard's event files.
+        `deterministic` gives the same bits for any number of threads. `sources` says
+        where given arrays come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
@@ -278,7 +296,17 @@ class Model:
         given = self._inputs(data, arrays)
         overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
         updating = self._updating_with(optimizer, _numbers(settings))
-        return fit(updating, given, params, state, overrides, self.load_input, progress)
+        recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
+        facts = self._facts(given, sources or {})
+        manner = Manner(recording, progress, deterministic, facts)
+        return fit(updating, given, params, state, overrides, self.load_input, manner)
+
+    def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
+        """What a run's record says of the program and of where its data come from."""
+        data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
+        data |= {name: sources.get(name, "an array") for name in given}
+        source = self.front.source
+        return {"program": {"path": source.name, "text": source.text}, "data": data}
 
     @cached_property
     def _updating(self) -> Updating:

@@ -109,6 +109,12 @@ class Trainer:
         states = {name: self._kept[name].copy() for name in self._updating.states}
         return {STEP: self._count, **states}
 
+    def restore(self, kept: Mapping[str, Array], step: int) -> None:
+        """Goes back to params and states as they were after `step` updates."""
+        for name, own in self._kept.items():
+            np.copyto(own, kept[name])
+        self._count = step
+
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
         """One update on a minibatch; the objective before it."""
         given = merge_names(data, inputs)
@@ -169,14 +175,14 @@ class Trainer:
             run = emitted.runner.bind(kept)
 
             def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-                given = {**arrays, **self._given_by_step(extents)}
+                given = {**arrays, **self.given_by_step(extents)}
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
         outputs = (*updating.outputs, *kept)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
-            given = {**arrays, **kept, **self._given_by_step(extents)}
+            given = {**arrays, **kept, **self.given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
             for name, own in kept.items():
                 np.copyto(own, values[name])
@@ -184,7 +190,7 @@ class Trainer:
 
         return walked
 
-    def _given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
+    def given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
         """The number of the update, its random draws, and `training`, where they are read."""
         updating, step = self._updating, self._count + 1
         if not self._draws:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.data import minibatch_order, split_holdout
+from einbatch.diagnostics import EinbatchError
 from einbatch.train.options import Options
+from einbatch.train.state import Epoch, Mean, State
 
 # Any: an input is of floats or of integers.
 Array: TypeAlias = NDArray[Any]
@@ -19,6 +22,8 @@ Order: TypeAlias = NDArray[np.intp]
 
 LARGEST_EVALUATION = 1024
 """The most examples that are evaluated at once, where a minibatch is not larger still."""
+LAST_LOOK = 1.0
+"""Seconds for what is held out, where training is stopped within an epoch."""
 
 
 class Learner(Protocol):
@@ -33,54 +38,78 @@ class Learner(Protocol):
         ...
 
 
-class Progress(Protocol):
-    """Who watches the training, and may end it."""
+class NotFinite(EinbatchError):
+    """Training came to a NaN or an infinity."""
 
-    def start(self, epochs: int, steps: int, /) -> None:
-        """Before the first of `epochs`, each of `steps` updates."""
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What lies ahead: epochs, the updates in each, and the examples that each sees.
+
+    `minibatch` gives the arrays of an epoch's minibatch, both counted from 0, again.
+    """
+
+    epochs: int
+    steps: int
+    examples: int
+    minibatch: Callable[[int, int], Mapping[str, Array]] = lambda epoch, number: {}
+
+
+class Progress(Protocol):
+    """Who watches the training, and may end it. The state is the loop's own: not to be kept."""
+
+    def note(self, text: str, /) -> None:
+        """Something to tell whoever waits."""
         ...
 
-    def step(self, values: Sequence[float], /) -> None:
+    def start(self, outline: Outline, state: State, /) -> None:
+        """Before the first update; `state` is further than its start where training goes on."""
+        ...
+
+    def step(self, state: State, values: Sequence[float], /) -> None:
         """After each update."""
         ...
 
-    def epoch(self, record: Epoch, /) -> None:
-        """After each epoch."""
+    def epoch(self, record: Epoch, state: State, /) -> None:
+        """After each epoch, and after one that was stopped within."""
+        ...
+
+    def settled(self, state: State, /) -> None:
+        """After each update, and after its epoch where it was the last: training can go on here."""
+        ...
+
+    def end(self, reason: str, state: State, /) -> None:
+        """After the last update, with what `stopped` said, else `done`."""
         ...
 
     @property
-    def stopped(self) -> bool:
-        """Asked after each update: True ends the training there, cleanly."""
+    def stopped(self) -> str:
+        """Asked after each update: a reason ends the training there, cleanly."""
         ...
 
 
 class Silent:
     """Watches nothing."""
 
-    stopped = False
+    stopped = ""
 
-    def start(self, epochs: int, steps: int, /) -> None:
+    def note(self, text: str, /) -> None:
         """Nothing."""
 
-    def step(self, values: Sequence[float], /) -> None:
+    def start(self, outline: Outline, state: State, /) -> None:
         """Nothing."""
 
-    def epoch(self, record: Epoch, /) -> None:
+    def step(self, state: State, values: Sequence[float], /) -> None:
         """Nothing."""
 
+    def epoch(self, record: Epoch, state: State, /) -> None:
+        """Nothing."""
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch: means over its examples, and over those held out at its end.
+    def settled(self, state: State, /) -> None:
+        """Nothing."""
 
-    `train` and `holdout` hold the objective, then each report; `holdout` is None
-    where nothing is held out.
-    """
-
-    number: int
-    train: tuple[float, ...]
-    holdout: tuple[float, ...] | None
-    complete: bool = True
+    def end(self, reason: str, state: State, /) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +139,19 @@ class Examples:
 
 
 def train(
-    learner: Learner, examples: Examples, options: Options, progress: Progress | None = None
+    learner: Learner,
+    examples: Examples,
+    options: Options,
+    progress: Progress | None = None,
+    state: State | None = None,
+    *,
+    ascends: bool = False,
 ) -> list[Epoch]:
     """Minibatches in an order of each epoch's own, then the examples held out; one record each.
 
-    Without a batch axis an epoch is one update on all the data.
+    Without a batch axis an epoch is one update on all the data. A `state` goes on from
+    where it is, and is brought further.
     """
-    watch = progress or Silent()
     batched = any(axis is not None for axis in examples.axes.values())
     everyone = np.arange(examples.count)
     trained, held = (
@@ -125,29 +160,100 @@ def train(
         else (everyone, everyone[:0])
     )
     size = options.batch if batched else examples.count
-    watch.start(options.epochs, math.ceil(len(trained) / size))
-    history: list[Epoch] = []
-    for number in range(options.epochs):
-        total = _Mean()
-        for order in minibatch_order(len(trained), size, options.seed, number):
-            values = learner.advance(examples.take(trained[order]))
-            total.add(values, len(order))
-            watch.step(values)
+    watch, state = progress or Silent(), state or State()
+    run = _Run(learner, examples, options, watch, state, trained, held, size, ascends)
+    steps = math.ceil(len(trained) / size)
+    watch.start(Outline(options.epochs, steps, len(trained), run.minibatch), state)
+    try:
+        while state.epoch < options.epochs and run.take_steps() and run.close_epoch():
+            pass
+    except NotFinite:
+        watch.end("not finite", state)
+        raise
+    watch.end(watch.stopped or "done", state)
+    return [*state.history, run.last_look()] if state.taken else state.history
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A training under way: `trained` and `held` number the examples of the two kinds."""
+
+    learner: Learner
+    examples: Examples
+    options: Options
+    watch: Progress
+    state: State
+    trained: Order
+    held: Order
+    size: int
+    ascends: bool
+
+    def orders(self, epoch: int) -> list[Order]:
+        """Which of the trained examples each minibatch of an epoch holds."""
+        return minibatch_order(len(self.trained), self.size, self.options.seed, epoch)
+
+    def minibatch(self, epoch: int, number: int) -> dict[str, Array]:
+        """The arrays of a minibatch, valid until the next is taken."""
+        return self.examples.take(self.trained[self.orders(epoch)[number]])
+
+    def take_steps(self) -> bool:
+        """The updates that the epoch still lacks; False where something stopped them."""
+        state, watch = self.state, self.watch
+        began = perf_counter() - state.seconds
+        orders = self.orders(state.epoch)
+        for order in orders[state.taken :]:
+            values = self.learner.advance(self.examples.take(self.trained[order]))
+            state.advance(values, len(order))
+            state.seconds = perf_counter() - began
+            watch.step(state, values)
             if watch.stopped:
-                break
-        complete = total.count == len(trained)
-        checked = evaluate(learner, examples, held, options.batch) if len(held) else None
-        history.append(Epoch(number + 1, total.values(), checked, complete))
-        watch.epoch(history[-1])
-        if watch.stopped:
-            break
-    return history
+                return False
+            if state.taken < len(orders):
+                watch.settled(state)
+        return True
+
+    def close_epoch(self) -> bool:
+        """Looks at what is held out; False where something stopped that, or the training."""
+        state, watch = self.state, self.watch
+        began = perf_counter() - state.seconds
+        checked = self._held_out(lambda: bool(watch.stopped))
+        if len(self.held) and not checked:
+            return False
+        record = Epoch(state.epoch + 1, state.mean.values(), checked)
+        state.seconds = perf_counter() - began
+        state.close(record, ascends=self.ascends)
+        watch.epoch(record, state)
+        watch.settled(state)
+        return not watch.stopped
+
+    def last_look(self) -> Epoch:
+        """The epoch that training was stopped within, as far as it came."""
+        enough = perf_counter() + LAST_LOOK
+        checked = self._held_out(lambda: perf_counter() > enough)
+        number, means = self.state.epoch + 1, self.state.mean.values()
+        record = Epoch(number, means, checked, complete=False)
+        self.watch.epoch(record, self.state)
+        return record
+
+    def _held_out(self, stop: Callable[[], bool]) -> tuple[float, ...] | None:
+        """None where nothing is held out, and where `stop` came first."""
+        batch = self.options.batch
+        return _attempt(self.learner, self.examples, self.held, batch, stop) or None
 
 
 def evaluate(learner: Learner, examples: Examples, which: Order, batch: int) -> tuple[float, ...]:
     """Objective and reports over some examples, weighted by examples."""
-    total = _Mean()
+    return _attempt(learner, examples, which, batch, lambda: False)
+
+
+def _attempt(
+    learner: Learner, examples: Examples, which: Order, batch: int, stop: Callable[[], bool]
+) -> tuple[float, ...]:
+    """What `evaluate` gives; nothing where `stop` came before its end."""
+    total = Mean()
     for order in _pieces(which, max(batch, LARGEST_EVALUATION)):
+        if stop():
+            return ()
         total.add(learner.evaluate(examples.take(order)), len(order))
     return total.values()
 
@@ -155,21 +261,3 @@ def evaluate(learner: Learner, examples: Examples, which: Order, batch: int) -> 
 def _pieces(which: Order, size: int) -> Iterator[Order]:
     for start in range(0, len(which), size):
         yield which[start : start + size]
-
-
-class _Mean:
-    """A mean weighted by examples."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.sums: list[float] = []
-
-    def add(self, values: Sequence[float], count: int) -> None:
-        """Values that are means over `count` examples."""
-        self.sums = self.sums or [0.0] * len(values)
-        self.sums = [total + value * count for total, value in zip(self.sums, values, strict=True)]
-        self.count += count
-
-    def values(self) -> tuple[float, ...]:
-        """The means so far."""
-        return tuple(total / self.count for total in self.sums)

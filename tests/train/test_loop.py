@@ -8,8 +8,9 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from einbatch.train.loop import Epoch, Examples, evaluate, train
+from einbatch.train.loop import Examples, Outline, Silent, evaluate, train
 from einbatch.train.options import Options
+from einbatch.train.state import Best, Epoch, State
 
 X = np.arange(10.0)
 
@@ -30,25 +31,33 @@ class Recorder:
         return (float(arrays["x"].mean()), 0.0)
 
 
-class Stop:
+class Stop(Silent):
     """Ends the training after so many steps."""
 
     def __init__(self, after: int) -> None:
         self.after = after
         self.calls: list[str] = []
+        self.states: list[State] = []
 
     @property
-    def stopped(self) -> bool:
-        return self.after <= 0
+    def stopped(self) -> str:
+        return "interrupted" if self.after <= 0 else ""
 
-    def start(self, epochs: int, steps: int, /) -> None:
-        self.calls.append(f"start {epochs} × {steps}")
+    def start(self, outline: Outline, state: State, /) -> None:
+        self.calls.append(f"start {outline.epochs} × {outline.steps}, {outline.examples}")
 
-    def step(self, values: Sequence[float], /) -> None:
+    def step(self, state: State, values: Sequence[float], /) -> None:
         self.after -= 1
 
-    def epoch(self, record: Epoch, /) -> None:
+    def epoch(self, record: Epoch, state: State, /) -> None:
         self.calls.append(f"epoch {record.number} {record.complete}")
+
+    def settled(self, state: State, /) -> None:
+        self.calls.append(f"settled {state.step}")
+
+    def end(self, reason: str, state: State, /) -> None:
+        self.calls.append(f"{reason} {state.step}")
+        self.states.append(state)
 
 
 def examples() -> Examples:
@@ -94,8 +103,38 @@ def test_a_stop_ends_after_a_whole_step():
     learner = Recorder()
     history = train(learner, examples(), Options(4, 5, 0, 0), watch)
     assert len(learner.seen) == 2
-    assert watch.calls == ["start 5 × 3", "epoch 1 False"]
+    assert watch.calls == ["start 5 × 3, 10", "settled 1", "interrupted 2", "epoch 1 False"]
     assert len(history) == 1
+
+
+@pytest.mark.parametrize("after", range(1, 10))
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(after: int):
+    whole, options = Recorder(), Options(4, 3, 0.2, 5)
+    history = train(whole, examples(), options)
+    parts, watch = Recorder(), Stop(after)
+    train(parts, examples(), options, watch)
+    again = train(parts, examples(), options, None, watch.states[0])
+    assert parts.seen == whole.seen
+    assert again == history
+
+
+def test_a_state_is_settled_after_each_step_and_its_epoch():
+    watch = Stop(100)
+    train(Recorder(), examples(), Options(4, 1, 0, 0), watch)
+    assert watch.calls == [
+        "start 1 × 3, 10",
+        *("settled 1", "settled 2", "epoch 1 True", "settled 3", "done 3"),
+    ]
+
+
+@pytest.mark.parametrize("ascends", [False, True])
+def test_the_best_epoch_is_judged_by_what_is_held_out(ascends: bool):
+    state = State()
+    for number, value in enumerate((3.0, 5.0, float("nan"), 1.0, 1.0, 5.0), 1):
+        state.step += 7
+        state.close(Epoch(number, (0.0,), (value,)), ascends=ascends)
+    assert state.best == (Best(2, 14, 5.0) if ascends else Best(4, 28, 1.0))
+    assert not state.is_best
 
 
 def test_without_a_batch_axis_an_epoch_is_one_update():
