@@ -15,12 +15,13 @@ from einbatch.model.trainer import Updating
 from einbatch.report.charts import Chart, draw
 from einbatch.report.classes import find_question
 from einbatch.report.evaluation import Evaluated, evaluate_classes, why_not
-from einbatch.report.folder import Checkpoint, Run, newest_checkpoint
+from einbatch.report.folder import Run, chosen_checkpoint
 from einbatch.report.listing import Row, beside
 from einbatch.report.log import LOSS, Log, read_log
 from einbatch.report.numbers import Table, epochs_table, figures, final_table, settings, weights
 from einbatch.report.pictures import Album, draw_weights
 from einbatch.report.planning import Planned, planned_step
+from einbatch.train.checkpoints import Checkpoint
 from einbatch.train.options import DEFAULTS, Options, resolve_options
 
 ENDS = {
@@ -68,7 +69,7 @@ def assemble(folder: Path, run: Run) -> Page:
     names = [report.target for report in program.reports]
     maximized = program.objective is not None and program.objective.sense == "maximize"
     log = read_log(folder / "log.jsonl", names, maximized=maximized)
-    checkpoint = newest_checkpoint(folder, page.notes)
+    checkpoint = chosen_checkpoint(folder, page.notes)
     page.figures = figures(program, log, checkpoint)
     page.settings = settings(run, program, options)
     _add_log(page, log)
@@ -148,7 +149,7 @@ def _add_params(
         if question is not None:
             page.absent["classes"] = "There is no checkpoint to predict with."
         return
-    page.step = checkpoint.step
+    page.step = checkpoint.state.step
     page.albums = draw_weights(model.program, checkpoint.params)
     page.weights = weights(model.program, checkpoint.params)
     if question is None:
@@ -158,4 +159,4 @@ def _add_params(
     except EinbatchError as error:
         page.absent["classes"] = why_not(error)
     except ValueError as error:
-        page.absent["classes"] = f"It cannot be told: {error}."
+        page.absent["classes"] = f"{error}."

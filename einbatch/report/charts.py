@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -137,7 +138,7 @@ def _apart(low: float, high: float) -> tuple[float, float]:
 
 
 def _bounded(value: float) -> float:
-    return max(-1.7e308, min(1.7e308, value))
+    return max(-sys.float_info.max, min(sys.float_info.max, value))
 
 
 def _round(low: float, high: float) -> list[float]:

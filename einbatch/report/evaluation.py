@@ -17,7 +17,8 @@ from einbatch.model.interpreter import Model
 from einbatch.model.restrict import restrict
 from einbatch.plan import allowance
 from einbatch.report.classes import PREDICTED, TRUE, Confusion, Question, class_names, count
-from einbatch.report.folder import Checkpoint, Run
+from einbatch.report.folder import Run
+from einbatch.train.checkpoints import Checkpoint
 from einbatch.train.loop import LARGEST_EVALUATION, Examples
 
 MOST = 100_000
@@ -44,7 +45,7 @@ def evaluate_classes(
     part = restrict(question.program, names)
     inputs = [tensor for tensor in part.of_kind("input") if tensor.initial is None]
     given = {tensor.name: _load(model, run, tensor) for tensor in inputs}
-    bound = bind(part, {**given, **checkpoint.state, **checkpoint.params}, model.dtype)
+    bound = bind(part, {**given, **checkpoint.kept, **checkpoint.params}, model.dtype)
     batch = None if part.batch is None else part.index(part.batch).extent
     arrays = {t.name: bound.arrays[t.name] for t in part.of_kind("input")}
     axes = {name: _axis(part.tensor(name), batch) for name in arrays}
@@ -78,6 +79,8 @@ def _load(model: Model, run: Run, tensor: Tensor) -> Array:
         return model.load_input(tensor)
     if reference is None:
         raise ValueError(f"the run does not say where `{tensor.name}` came from")
+    if reference == "an array":
+        raise ValueError(f"`{tensor.name}` was given as an array, which a run does not keep")
     return load_source(reference, None, tensor.name, limit_bytes=allowance())
 
 

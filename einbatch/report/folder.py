@@ -1,21 +1,20 @@
-"""The folder of a run: what was run, and the params that its checkpoints hold."""
+"""The folder of a run: what was run, and what its checkpoints hold."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from einbatch.data import load_params
-from einbatch.data.datafile import Array, shown
+from einbatch.data.datafile import shown
 from einbatch.diagnostics import EinbatchError, Source, fail
 from einbatch.syntax.source import LARGEST
+from einbatch.train.checkpoints import BEST, Checkpoint, Damaged, find_checkpoints, read_checkpoint
+from einbatch.train.recording import CHECKPOINTS, RUN
 
 FORMAT = 1
-STEP = re.compile(r"step-([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +35,9 @@ class Run:
     data: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Params and optimizer state after a step."""
-
-    step: int
-    params: Mapping[str, Array]
-    state: Mapping[str, Array]
-
-
 def read_run(folder: Path) -> Run:
     """What a folder says was run in it; E0832 where it says nothing of the kind."""
-    path = folder / "run.json"
+    path = folder / RUN
     try:
         with path.open("rb") as stream:
             text = stream.read(2 * LARGEST + 1)
@@ -80,25 +70,29 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def newest_checkpoint(folder: Path, notes: list[str]) -> Checkpoint | None:
-    """The params of the newest checkpoint that can be read; of the others, `notes` tells."""
-    try:
-        names = sorted(item.name for item in (folder / "checkpoints").iterdir())
-    except OSError:
-        notes.append("There are no checkpoints, so nothing is known of the trained weights.")
-        return None
-    steps = [(int(match[1]), name) for name in names if (match := STEP.fullmatch(name))]
-    for step, name in sorted(steps, reverse=True):
+def chosen_checkpoint(folder: Path, notes: list[str]) -> Checkpoint | None:
+    """The best checkpoint where one is noted, else the newest that is whole.
+
+    `notes` tell of those that are damaged. None where nothing can be read.
+    """
+    places = folder / CHECKPOINTS
+    found = find_checkpoints(places)
+    best = [path for path in found if path.name == _noted_best(places)]
+    for path in dict.fromkeys([*best, *found]):
         try:
-            place = folder / "checkpoints" / name
-            return Checkpoint(step, *(load_params(place / part) for part in PARTS))
-        except EinbatchError as error:
-            notes.append(f"The checkpoint {name} is left out: {error.diagnostics[0].message}.")
+            return read_checkpoint(path)
+        except Damaged as error:
+            notes.append(f"The checkpoint {path.name} is left out: it is damaged ({error}).")
     notes.append("There is no checkpoint that can be read, so nothing is known of the weights.")
     return None
 
 
-PARTS = ("params.safetensors", "state.safetensors")
+def _noted_best(places: Path) -> str | None:
+    try:
+        with (places / BEST).open("rb") as stream:
+            return _text(_mapping(json.loads(stream.read(LARGEST))).get("path"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _no_run(path: Path, reason: str) -> EinbatchError:
@@ -122,8 +116,9 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _numbers(value: object) -> dict[str, int | float]:
-    return {
-        name: item
-        for name, item in _mapping(value).items()
-        if isinstance(item, int | float) and not isinstance(item, bool) and item == item
-    }
+    """The finite numbers of a mapping; whole ones as integers, whichever way they are written."""
+    found: dict[str, int | float] = {}
+    for name, item in _mapping(value).items():
+        if isinstance(item, int | float) and not isinstance(item, bool) and abs(item) < 2**63:
+            found[name] = int(item) if item == int(item) else item
+    return found

@@ -14,8 +14,9 @@ from einbatch.diagnostics import EinbatchError
 from einbatch.elaborate import constant_values
 from einbatch.ir import Program, as_float, evaluate_constant
 from einbatch.report.charts import show
-from einbatch.report.folder import Checkpoint, Run
+from einbatch.report.folder import Run
 from einbatch.report.log import Log
+from einbatch.train.checkpoints import Checkpoint
 from einbatch.train.options import Options
 
 MOST_EPOCHS = 60
@@ -37,9 +38,10 @@ def figures(
     """The few numbers at the top: what, how much, and a word on it."""
     found: list[tuple[str, str, str]] = []
     if log is not None and log.last is not None:
-        held = any(value is not None for value in log.last.holdout.values())
-        values = log.last.holdout if held else log.last.train
-        word = "held out" if held else "training"
+        end = log.best or log.last
+        held = any(value is not None for value in end.holdout.values())
+        word = f"{'held out' if held else 'training'}, epoch {show(end.epoch)}"
+        values = end.holdout if held else end.train
         found += [(name, _shown(value), word) for name, value in values.items()]
         found.append(("epochs", show(log.last.epoch), f"{show(log.step)} steps"))
     elif log is not None:

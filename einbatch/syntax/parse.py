@@ -74,5 +74,6 @@ def read_tokens(source: Source) -> Iterator[Token]:
         # As in `parse`; the tree that comes out of it is of no use here.
         steps = _parser().parse_interactive(source)  # pyright: ignore[reportUnknownMemberType]
         yield from steps.iter_parse()
-    except UnexpectedToken as error:
-        raise syntax_error(error, source) from None
+    except UnexpectedToken:
+        parse(source)  # it says what is wrong
+        raise
