@@ -10,6 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -q
+NATIVE := $(wildcard einbatch/backends/numpy/*.[ch])
 
 .PHONY: run test lint format bench clean
 
@@ -42,14 +43,14 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit("einbatch needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
-.venv/.ready: pyproject.toml | .venv/bin/python
+.venv/.ready: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(PIP) --editable .
 	@touch $@
 
-.venv/.ready-test: pyproject.toml | .venv/bin/python
+.venv/.ready-test: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(PIP) --editable '.[test]'
 	@touch $@ .venv/.ready
 
-.venv/.ready-dev: pyproject.toml | .venv/bin/python
+.venv/.ready-dev: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(PIP) --editable '.[test,dev]'
 	@touch $@ .venv/.ready .venv/.ready-test

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from einbatch.backends.numpy.operations import statements_for
 from einbatch.backends.numpy.rounds import Frame
-from einbatch.backends.numpy.special import ALIGNED, ERF, OUTSIDE
+from einbatch.backends.numpy.special import ALIGNED, CHECK, ERF, SCATTER
 from einbatch.backends.numpy.writer import Writer, shown
 from einbatch.plan.graph import Value
 from einbatch.plan.plan import Operand, Plan
 
 WIDTH = 100
+HELPERS = {"erf": ERF, "check": CHECK, "scatter": SCATTER}
+"""Functions that a module defines where its step calls them."""
 
 
 def emit(plan: Plan) -> str:
@@ -56,12 +58,7 @@ def _loop(writer: Writer, value: Value, step: list[str]) -> None:
 
 
 def _return(writer: Writer) -> str:
-    items = [
-        f"{writer.name(operand.value)}.item()"
-        if operand.shape == ()
-        else writer.name(operand.value)
-        for operand in writer.plan.outputs
-    ]
+    items = [writer.name(operand.value) for operand in writer.plan.outputs]
     return f"return ({', '.join(items)}{',' if len(items) == 1 else ''})" if items else "return ()"
 
 
@@ -118,7 +115,7 @@ def _signature(title: str, operands: Sequence[Operand], plan: Plan, writer: Writ
 def _helpers(writer: Writer, step: Sequence[str]) -> list[str]:
     code = "\n".join([*step, *writer.setup])
     parts = [ALIGNED] if writer.plan.arena else []
-    parts += [text for name, text in (("erf(", ERF), ("outside(", OUTSIDE)) if name in code]
+    parts += [text for name, text in HELPERS.items() if f"{name}(" in code]
     return "\n".join(parts).splitlines()
 
 

@@ -6,7 +6,9 @@ import keyword
 import re
 import unicodedata
 
-RESERVED = frozenset({"np", "arena", "bind", "step", "erf", "outside", "Outside", "aligned"})
+RESERVED = frozenset(
+    {"np", "arena", "bind", "step", "erf", "check", "Outside", "scatter", "aligned"}
+)
 
 
 class Names:

@@ -119,13 +119,13 @@ def _reduce(writer: Writer, number: int) -> Lines:
 def _position(writer: Writer, number: int) -> Lines:
     (source,) = _names(writer, number)
     value = writer.plan.values[number]
-    return [f"{source}.{value.operation}({value.attributes[0]}, {writer.define(number)})"]
+    return [f"np.{value.operation}({source}, {value.attributes[0]}, {writer.define(number)})"]
 
 
 def _take(writer: Writer, number: int) -> Lines:
     source, places = _names(writer, number)
     (axis,) = writer.plan.values[number].attributes
-    return [f'{source}.take({places}, {axis}, {writer.define(number)}, "clip")']
+    return [f'np.take({source}, {places}, {axis}, {writer.define(number)}, "clip")']
 
 
 def _check(writer: Writer, number: int) -> Lines:
@@ -133,11 +133,7 @@ def _check(writer: Writer, number: int) -> Lines:
     (source,) = _names(writer, number)
     check, extent = value.attributes
     writer.alias(number, value.arguments[0])
-    # As an unsigned number, a negative one is beyond every extent.
-    return [
-        f"if {source}.view(np.uint64).max() >= {extent}:",
-        f"    outside({check}, {source}, {extent})",
-    ]
+    return [f"check({check}, {source}, {extent})"]
 
 
 def _update(writer: Writer, number: int) -> Lines:
@@ -174,7 +170,7 @@ def _pad(writer: Writer, number: int) -> Lines:
     offset = sum(start * step for start, step in zip(cast(Shape, before), steps, strict=True))
     out = writer.define(number)
     part, view = writer.view_of(number, shape, steps, offset)
-    return [f"{out}.fill({_number(fill)})", *view, f"np.copyto({part}, {source})"]
+    return [f"np.copyto({out}, {_number(fill)})", *view, f"np.copyto({part}, {source})"]
 
 
 def _start(writer: Writer, number: int) -> Lines:
@@ -194,13 +190,10 @@ def _scatter(writer: Writer, number: int) -> Lines:
     assert isinstance(operator, str)
     lines = _copied(writer, number, base, writer.define(number))
     flat = writer.flat(number)
-    places, new = names[:2]
+    into = "np.put" if operator == "=" else f"np.{ACCUMULATE[operator]}.at"
     if len(names) == 3:
-        places, new = f"{places}[{names[2]}]", f"{new}[{names[2]}]"
-    distinct = value.operation == "scatter_distinct" and operator in ("+=", "-=", "*=")
-    if operator == "=" or distinct:
-        return [*lines, f"{flat}[{places}] {operator} {new}"]
-    return [*lines, f"np.{ACCUMULATE[operator]}.at({flat}, {places}, {new})"]
+        return [*lines, f"scatter({into}, {flat}, {', '.join(names)})"]
+    return [*lines, f"{into}({flat}, {', '.join(names)})"]
 
 
 def _copied(writer: Writer, number: int, base: str, out: str) -> Lines:

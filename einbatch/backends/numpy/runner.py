@@ -9,12 +9,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from einbatch.backends.numpy import native
+from einbatch.backends.numpy.replay import replayed
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.plan.plan import Plan
 
 Array = NDArray[np.generic]
-Result = Array | float
-Step = Callable[..., tuple[Result, ...]]
+Step = Callable[..., tuple[Array, ...]]
 Bind = Callable[..., Step]
 
 
@@ -27,11 +28,10 @@ class Runner:
     """A plan's module. It keeps its memory: one call at a time, others wait."""
 
     def __init__(self, source: str, plan: Plan) -> None:
-        namespace: dict[str, object] = {}
-        exec(compile(source, "<einbatch plan>", "exec"), namespace)
+        self._namespace: dict[str, object] = {}
+        exec(compile(source, "<einbatch plan>", "exec"), self._namespace)
         self.plan = plan
-        self._bind = cast(Bind, namespace["bind"])
-        self._outside = cast("type[IndexError]", namespace.get("Outside", _Never))
+        self._outside = cast("type[IndexError]", self._namespace.get("Outside", _Never))
         self._lock = Lock()
         self._owned: dict[str, Array] = {}
         self._step: Step | None = None
@@ -60,21 +60,25 @@ class Runner:
     def bind(self, params_and_states: Mapping[str, Array]) -> Step:
         """A function of the inputs, in the plan's order, that gives the outputs in theirs.
 
-        The arrays given are rewritten in place by the update statements. A scalar output
-        is a Python number; an array is valid until the next call.
+        The arrays given are rewritten in place by the update statements. Those that come
+        out, of which a scalar has no axes, are valid until the next call.
         """
-        step = self._bound(params_and_states)
+        with self._lock:
+            step = self._bound(params_and_states)
         if self._outside is _Never:
             return step
         return lambda *inputs: self._call(step, inputs)
 
     def _bound(self, arrays: Mapping[str, Array]) -> Step:
+        owned = [arrays[item.name] for item in self.plan.owned]
         try:
-            return self._bind(*[arrays[item.name] for item in self.plan.owned])
+            if native.is_available():
+                return replayed(self._namespace, self.plan, owned)
+            return cast(Bind, self._namespace["bind"])(*owned)
         except self._outside as error:
             raise self._located(error) from None
 
-    def _call(self, step: Step, inputs: list[Array] | tuple[Array, ...]) -> tuple[Result, ...]:
+    def _call(self, step: Step, inputs: list[Array] | tuple[Array, ...]) -> tuple[Array, ...]:
         try:
             return step(*inputs)
         except self._outside as error:

@@ -58,18 +58,28 @@ def erf(x, out):
 '''
 """`erf(x, out)`."""
 
-OUTSIDE = '''
+CHECK = '''
 class Outside(IndexError):
     """A computed subscript is outside its axis: which check, where, and the integer."""
 
 
-def outside(check, subscripts, extent):
+def check(number, subscripts, extent):
     """Say where the first integer stands that is not one of 0 ... extent - 1."""
-    bad = np.argwhere((subscripts < 0) | (subscripts >= extent))[0]
-    place = tuple(int(axis) for axis in bad)
-    raise Outside(check, place, int(subscripts[place]))
+    # As an unsigned number, a negative one is beyond every extent.
+    if subscripts.view(np.uint64).max(initial=0) >= extent:
+        bad = np.argwhere((subscripts < 0) | (subscripts >= extent))[0]
+        place = tuple(int(axis) for axis in bad)
+        raise Outside(number, place, int(subscripts[place]))
 '''
-"""`outside(check, subscripts, extent)`."""
+"""`check(number, subscripts, extent)`."""
+
+SCATTER = '''
+def scatter(into, flat, places, items, where):
+    """Put or accumulate items at places of a flat array, where a condition holds."""
+    places, items, where = np.broadcast_arrays(places, items, where)
+    into(flat, places[where], items[where])
+'''
+"""`scatter(into, flat, places, items, where)`."""
 
 ALIGNED = '''
 def aligned(size):

@@ -1,0 +1,1 @@
+"""The work as it is written without einbatch."""

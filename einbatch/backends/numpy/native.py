@@ -1,0 +1,127 @@
+"""The compiled part of this backend, `replay.c`, and the BLAS that it calls.
+
+Where einbatch was installed without a C compiler there is no compiled part, and
+emitted modules run as the Python that they are: the same results, more slowly.
+`EINBATCH_REPLAY=0` asks for that too; `describe` says which it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from einbatch.backends.numpy.instructions import Pointer
+
+try:
+    from einbatch.backends.numpy import _replay
+except ImportError:  # installed without a compiler
+    _replay = None
+
+# Any: an array is of floats or of integers.
+Array: TypeAlias = NDArray[Any]
+VARIABLE = "EINBATCH_REPLAY"
+FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
+SPELLINGS = (("scipy_cblas_{}64_", 64), ("cblas_{}64_", 64), ("cblas_{}", 32))
+"""How builds of NumPy name the functions of cblas, and the bits of their integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blas:
+    """A library's functions of cblas, by address, and the bits of their integers."""
+
+    name: str
+    addresses: tuple[int, ...]
+    bits: int
+
+
+@cache
+def find_blas() -> Blas | None:
+    """Intel's MKL where the package `mkl` is installed, else the library that NumPy has loaded."""
+    for name, library in _libraries():
+        for spelling, bits in SPELLINGS:
+            names = [spelling.format(each) for each in FUNCTIONS]
+            if all(hasattr(library, each) for each in names):
+                found = [ctypes.cast(getattr(library, each), ctypes.c_void_p) for each in names]
+                return Blas(name, tuple(each.value or 0 for each in found), bits)
+    return None
+
+
+@cache
+def is_available() -> bool:
+    """True where steps can be replayed: with the compiled part, and a BLAS for it."""
+    if _replay is None or os.environ.get(VARIABLE) == "0":
+        return False
+    blas = find_blas()
+    if blas is None:
+        return False
+    _replay.use_blas(blas.addresses, blas.bits)
+    _replay.use_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    return True
+
+
+def describe() -> str:
+    """How emitted modules run here."""
+    blas = find_blas()
+    if is_available() and blas is not None:
+        return f"replayed natively, with {blas.name}"
+    return "run as Python"
+
+
+def address(array: object) -> Pointer:
+    """Where an array's elements begin."""
+    assert _replay is not None
+    return Pointer(_replay.address(array))
+
+
+def loop_of(ufunc: np.ufunc, types: str) -> tuple[int, int] | None:
+    """The address of a ufunc's inner loop for these type codes, and its data."""
+    assert _replay is not None
+    return _replay.loop_of(ufunc, types)
+
+
+def named_loops() -> dict[str, int]:
+    """The addresses of the inner loops of `replay_loops.h`."""
+    assert _replay is not None
+    return _replay.LOOPS
+
+
+def replay(
+    code: bytes,
+    moved: bytes,
+    sizes: tuple[int, ...],
+    outputs: tuple[object, ...],
+    failed: Callable[..., None],
+    kept: object,
+) -> Callable[..., tuple[Array, ...]]:
+    """A function of the inputs that runs the words, see `replay.c`, and gives the outputs.
+
+    `moved` says which words point into which input; `failed` is called with the number
+    of a check that does not hold, and the inputs; `kept` is memory that has to stay.
+    """
+    assert _replay is not None
+    return _replay.Replay(code, moved, sizes, outputs, failed, kept)
+
+
+def _libraries() -> Iterator[tuple[str, ctypes.CDLL]]:
+    mkl = _find_mkl()
+    if mkl is not None:
+        yield "MKL", ctypes.CDLL(str(mkl))
+    yield "NumPy's BLAS", ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+
+
+def _find_mkl() -> Path | None:
+    try:
+        files = metadata.files("mkl") or []
+    except metadata.PackageNotFoundError:
+        return None
+    found = [Path(str(file.locate())) for file in files if file.name.startswith("libmkl_rt.")]
+    return next((path.resolve() for path in found if path.exists()), None)

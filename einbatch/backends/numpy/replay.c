@@ -1,0 +1,410 @@
+/* Replays a step of an emitted module without Python between its operations.
+
+   A step is straight-line code on arrays that stay where they are. `record.py` runs
+   it once and notes, instead of computing, what each line would do: which inner loop
+   of a NumPy ufunc on which memory, which product of BLAS. What it notes is a list
+   of 64-bit words, read here:
+
+     GROUP  size rows block parallel    then loops up to `size` words:
+     LOOP   size function data operands axes merged shape… pointers… strides…
+     GEMM   size double transposed_a transposed_b m n k alpha beta A lda B ldb C ldc
+            axes shape… strides of A… of B… of C…
+     GEMV   size double transposed m n alpha beta A lda x incx y incy
+            axes shape… strides of A… of x… of y…
+     CHECK  size pointer count extent number
+
+   `size` counts the words of the whole instruction. A group's loops have one first
+   axis, of `rows`; they run over `block` rows at a time, so that what one writes is
+   still in the cache when the next reads it, and, where `parallel`, over halves of
+   the rows in threads. No row depends on another, so no result does on either.
+
+   Inner loops have NumPy's signature (PyUFuncGenericFunction); those at the end of
+   this file are for what no ufunc does. */
+
+#define PY_SSIZE_T_CLEAN
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#include <Python.h>
+#include <numpy/arrayobject.h>
+#include <numpy/ufuncobject.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "replay_loops.h"
+#include "replay_threads.h"
+
+typedef int64_t word;
+_Static_assert(sizeof(npy_intp) == 8 && sizeof(void *) == 8, "words of 64 bits hold pointers");
+
+enum { GROUP = 1, LOOP, GEMM, GEMV, CHECK };
+enum { MOST_OPERANDS = 4, ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+
+/* ---- BLAS: whichever library `use_blas` names, with integers of 32 or 64 bits ---- */
+
+static struct {
+    void *sgemm, *dgemm, *sgemv, *dgemv;
+    int bits;
+} blas;
+
+#define GEMM_CALL(function, real, integer)                                               \
+    ((void (*)(int, int, int, integer, integer, integer, real, const void *, integer,     \
+               const void *, integer, real, void *, integer))function)(                   \
+        ROW_MAJOR, g[3] ? TRANSPOSED : PLAIN, g[4] ? TRANSPOSED : PLAIN, (integer)g[5],   \
+        (integer)g[6], (integer)g[7], (real)alpha, a, (integer)g[11], b, (integer)g[13],  \
+        (real)beta, c, (integer)g[15])
+
+#define GEMV_CALL(function, real, integer)                                               \
+    ((void (*)(int, int, integer, integer, real, const void *, integer, const void *,     \
+               integer, real, void *, integer))function)(                                 \
+        ROW_MAJOR, g[3] ? TRANSPOSED : PLAIN, (integer)g[4], (integer)g[5], (real)alpha,  \
+        a, (integer)g[9], b, (integer)g[11], (real)beta, c, (integer)g[13])
+
+static double number(word bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void gemm(const word *g, const char *a, const char *b, char *c) {
+    double alpha = number(g[8]), beta = number(g[9]);
+    if (blas.bits == 64) {
+        if (g[2]) GEMM_CALL(blas.dgemm, double, int64_t);
+        else GEMM_CALL(blas.sgemm, float, int64_t);
+    } else {
+        if (g[2]) GEMM_CALL(blas.dgemm, double, int32_t);
+        else GEMM_CALL(blas.sgemm, float, int32_t);
+    }
+}
+
+static void gemv(const word *g, const char *a, const char *b, char *c) {
+    double alpha = number(g[6]), beta = number(g[7]);
+    if (blas.bits == 64) {
+        if (g[2]) GEMV_CALL(blas.dgemv, double, int64_t);
+        else GEMV_CALL(blas.sgemv, float, int64_t);
+    } else {
+        if (g[2]) GEMV_CALL(blas.dgemv, double, int32_t);
+        else GEMV_CALL(blas.sgemv, float, int32_t);
+    }
+}
+
+typedef void (*product)(const word *, const char *, const char *, char *);
+
+/* One product for each element of the outer axes. */
+static void stacked(const word *g, product run, const word *axes, word axis, const char *a,
+                    const char *b, char *c) {
+    word count = axes[0];
+    if (axis == count) {
+        run(g, a, b, c);
+        return;
+    }
+    const word *shape = axes + 1, *strides = shape + count;
+    for (word k = 0; k < shape[axis]; k++) {
+        stacked(g, run, axes, axis + 1, a, b, c);
+        a += strides[axis];
+        b += strides[count + axis];
+        c += strides[2 * count + axis];
+    }
+}
+
+/* ---- pointwise loops over rows ---- */
+
+static void inner(const word *loop, word axis, char **pointers) {
+    word operands = loop[4], axes = loop[5];
+    const word *shape = loop + 7, *strides = shape + axes + operands;
+    char *moving[MOST_OPERANDS];
+    memcpy(moving, pointers, sizeof(char *) * (size_t)operands);
+    if (axis == axes - 1) {
+        npy_intp count = shape[axis], steps[MOST_OPERANDS];
+        for (word k = 0; k < operands; k++) steps[k] = strides[k * axes + axis];
+        ((PyUFuncGenericFunction)loop[2])(moving, &count, steps, (void *)loop[3]);
+        return;
+    }
+    for (word round = 0; round < shape[axis]; round++) {
+        inner(loop, axis + 1, moving);
+        for (word k = 0; k < operands; k++) moving[k] += strides[k * axes + axis];
+    }
+}
+
+static void run_loop(const word *loop, word first, word last) {
+    word operands = loop[4], axes = loop[5];
+    const word *shape = loop + 7, *strides = shape + axes + operands;
+    char *pointers[MOST_OPERANDS];
+    npy_intp steps[MOST_OPERANDS];
+    for (word k = 0; k < operands; k++)
+        pointers[k] = (char *)shape[axes + k] + first * strides[k * axes];
+    PyUFuncGenericFunction function = (PyUFuncGenericFunction)loop[2];
+    if (axes == 1 || loop[6]) {
+        npy_intp count = (last - first) * (axes == 1 ? 1 : shape[1]);
+        for (word k = 0; k < operands; k++) steps[k] = strides[k * axes + axes - 1];
+        function(pointers, &count, steps, (void *)loop[3]);
+        return;
+    }
+    if (axes == 2) {
+        npy_intp count = shape[1];
+        for (word k = 0; k < operands; k++) steps[k] = strides[k * 2 + 1];
+        for (word row = first; row < last; row++) {
+            char *moving[MOST_OPERANDS]; /* inner loops may change what they are given */
+            memcpy(moving, pointers, sizeof(char *) * (size_t)operands);
+            function(moving, &count, steps, (void *)loop[3]);
+            for (word k = 0; k < operands; k++) pointers[k] += strides[k * 2];
+        }
+        return;
+    }
+    for (word row = first; row < last; row++) {
+        inner(loop, 1, pointers);
+        for (word k = 0; k < operands; k++) pointers[k] += strides[k * axes];
+    }
+}
+
+static void run_rows(const void *instruction, int64_t first, int64_t last) {
+    const word *group = instruction, *end = group + group[1];
+    word block = group[3];
+    for (word row = first; row < last; row += block) {
+        word stop = row + block < last ? row + block : last;
+        for (const word *loop = group + 5; loop < end; loop += loop[1]) run_loop(loop, row, stop);
+    }
+}
+
+/* Gives the number of a check that failed, or -1. */
+static word execute(const word *code, const word *end) {
+    for (; code < end; code += code[1]) {
+        switch (code[0]) {
+        case GROUP:
+            if (code[4]) in_threads(run_rows, code, code[2], code[3]);
+            else run_rows(code, 0, code[2]);
+            break;
+        case GEMM:
+            stacked(code, gemm, code + 16, 0, (char *)code[10], (char *)code[12],
+                    (char *)code[14]);
+            break;
+        case GEMV:
+            stacked(code, gemv, code + 14, 0, (char *)code[8], (char *)code[10],
+                    (char *)code[12]);
+            break;
+        case CHECK: {
+            const uint64_t *places = (const uint64_t *)code[2];
+            for (word k = 0; k < code[3]; k++)
+                if (places[k] >= (uint64_t)code[4]) return code[5];
+            break;
+        }
+        }
+    }
+    return -1;
+}
+
+/* ---- the Python object ---- */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    word *code, *moved; /* `moved`: triples of a word, an input, the bytes from its start */
+    Py_ssize_t words, moves, inputs;
+    Py_ssize_t *sizes;
+    char **bases;
+    PyObject *outputs, *failed, *kept;
+} Replay;
+
+/* Calls `failed` with the check's number and the inputs; it raises. */
+static PyObject *fail(Replay *self, word check, PyObject *const *arguments) {
+    PyObject *given = PyTuple_New(self->inputs + 1), *number = PyLong_FromLongLong(check);
+    if (!given || !number) return NULL;
+    PyTuple_SET_ITEM(given, 0, number);
+    for (Py_ssize_t k = 0; k < self->inputs; k++)
+        PyTuple_SET_ITEM(given, k + 1, Py_NewRef(arguments[k]));
+    PyObject *result = PyObject_CallObject(self->failed, given);
+    Py_DECREF(given);
+    return result;
+}
+
+static PyObject *replay_call(PyObject *object, PyObject *const *arguments, size_t flags,
+                             PyObject *keywords) {
+    Replay *self = (Replay *)object;
+    Py_ssize_t count = PyVectorcall_NARGS(flags);
+    if (count != self->inputs || (keywords && PyTuple_GET_SIZE(keywords))) {
+        PyErr_Format(PyExc_TypeError, "a step takes %zd arrays, not %zd", self->inputs, count);
+        return NULL;
+    }
+    int changed = 0;
+    for (Py_ssize_t k = 0; k < count; k++) {
+        PyArrayObject *array = (PyArrayObject *)arguments[k];
+        if (!PyArray_Check(arguments[k]) || !PyArray_IS_C_CONTIGUOUS(array) ||
+            !PyArray_ISBEHAVED_RO(array) || PyArray_NBYTES(array) != self->sizes[k]) {
+            PyErr_Format(PyExc_TypeError, "argument %zd is no contiguous array of %zd bytes", k + 1,
+                         self->sizes[k]);
+            return NULL;
+        }
+        changed |= self->bases[k] != PyArray_BYTES(array);
+        self->bases[k] = PyArray_BYTES(array);
+    }
+    for (word *move = self->moved, *end = move + 3 * self->moves; changed && move < end; move += 3)
+        self->code[move[0]] = (word)(self->bases[move[1]] + move[2]);
+    word check;
+    Py_BEGIN_ALLOW_THREADS
+    check = execute(self->code, self->code + self->words);
+    Py_END_ALLOW_THREADS
+    if (check >= 0) return fail(self, check, arguments);
+    return Py_NewRef(self->outputs);
+}
+
+static word *words_of(Py_buffer *buffer) {
+    word *copy = PyMem_Malloc(buffer->len ? (size_t)buffer->len : 1);
+    if (copy) memcpy(copy, buffer->buf, (size_t)buffer->len);
+    else PyErr_NoMemory();
+    return copy;
+}
+
+static PyObject *replay_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    static char *names[] = {"code", "moved", "sizes", "outputs", "failed", "kept", NULL};
+    Py_buffer code = {0}, moved = {0};
+    PyObject *sizes, *outputs, *failed, *kept;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "y*y*O!OOO", names, &code, &moved,
+                                     &PyTuple_Type, &sizes, &outputs, &failed, &kept))
+        return NULL;
+    Replay *self = (Replay *)type->tp_alloc(type, 0);
+    if (self) {
+        self->vectorcall = replay_call;
+        self->words = code.len / (Py_ssize_t)sizeof(word);
+        self->moves = moved.len / (Py_ssize_t)(3 * sizeof(word));
+        self->inputs = PyTuple_GET_SIZE(sizes);
+        self->code = words_of(&code);
+        self->moved = words_of(&moved);
+        self->sizes = PyMem_Calloc((size_t)self->inputs + 1, sizeof *self->sizes);
+        self->bases = PyMem_Calloc((size_t)self->inputs + 1, sizeof *self->bases);
+        self->outputs = Py_NewRef(outputs);
+        self->failed = Py_NewRef(failed);
+        self->kept = Py_NewRef(kept);
+        for (Py_ssize_t k = 0; self->sizes && k < self->inputs; k++)
+            self->sizes[k] = PyLong_AsSsize_t(PyTuple_GET_ITEM(sizes, k));
+        if (!self->sizes || !self->bases) PyErr_NoMemory();
+        if (PyErr_Occurred()) Py_CLEAR(self);
+    }
+    PyBuffer_Release(&code);
+    PyBuffer_Release(&moved);
+    return (PyObject *)self;
+}
+
+static int replay_traverse(Replay *self, visitproc visit, void *arg) {
+    Py_VISIT(self->outputs);
+    Py_VISIT(self->failed);
+    Py_VISIT(self->kept);
+    return 0;
+}
+
+static int replay_clear(Replay *self) {
+    Py_CLEAR(self->outputs);
+    Py_CLEAR(self->failed);
+    Py_CLEAR(self->kept);
+    return 0;
+}
+
+static void replay_dealloc(Replay *self) {
+    PyObject_GC_UnTrack(self);
+    replay_clear(self);
+    PyMem_Free(self->code);
+    PyMem_Free(self->moved);
+    PyMem_Free(self->sizes);
+    PyMem_Free(self->bases);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyTypeObject ReplayType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "einbatch.backends.numpy._replay.Replay",
+    .tp_doc = "A recorded step: takes the inputs, gives `outputs`, which it has computed anew.",
+    .tp_basicsize = sizeof(Replay),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_vectorcall_offset = offsetof(Replay, vectorcall),
+    .tp_call = PyVectorcall_Call,
+    .tp_new = replay_new,
+    .tp_traverse = (traverseproc)replay_traverse,
+    .tp_clear = (inquiry)replay_clear,
+    .tp_dealloc = (destructor)replay_dealloc,
+};
+
+/* ---- the module's functions ---- */
+
+static PyObject *use_blas(PyObject *module, PyObject *arguments) {
+    Py_ssize_t sgemm, dgemm, sgemv, dgemv;
+    int bits;
+    if (!PyArg_ParseTuple(arguments, "(nnnn)i", &sgemm, &dgemm, &sgemv, &dgemv, &bits)) return NULL;
+    blas.sgemm = (void *)sgemm;
+    blas.dgemm = (void *)dgemm;
+    blas.sgemv = (void *)sgemv;
+    blas.dgemv = (void *)dgemv;
+    blas.bits = bits;
+    Py_RETURN_NONE;
+}
+
+/* The inner loop of a ufunc for operands of these types: (function, data), or None. */
+static PyObject *loop_of(PyObject *module, PyObject *arguments) {
+    PyObject *object;
+    const char *types;
+    if (!PyArg_ParseTuple(arguments, "Os", &object, &types)) return NULL;
+    if (strcmp(Py_TYPE(object)->tp_name, "numpy.ufunc") != 0) {
+        PyErr_SetString(PyExc_TypeError, "not a ufunc");
+        return NULL;
+    }
+    PyUFuncObject *ufunc = (PyUFuncObject *)object;
+    if ((int)strlen(types) != ufunc->nargs) Py_RETURN_NONE;
+    for (int k = 0; k < ufunc->ntypes; k++) {
+        int same = 1;
+        for (int j = 0; same && j < ufunc->nargs; j++) {
+            PyArray_Descr *descr = PyArray_DescrFromType(ufunc->types[k * ufunc->nargs + j]);
+            same = descr && descr->type == types[j];
+            Py_XDECREF(descr);
+        }
+        if (same)
+            return Py_BuildValue("nn", (Py_ssize_t)ufunc->functions[k],
+                                 (Py_ssize_t)(ufunc->data ? ufunc->data[k] : NULL));
+    }
+    Py_RETURN_NONE;
+}
+
+/* Where an array's elements begin. */
+static PyObject *address(PyObject *module, PyObject *array) {
+    if (!PyArray_Check(array)) {
+        PyErr_SetString(PyExc_TypeError, "not an array");
+        return NULL;
+    }
+    return PyLong_FromVoidPtr(PyArray_DATA((PyArrayObject *)array));
+}
+
+static PyObject *use_threads(PyObject *module, PyObject *count) {
+    long threads = PyLong_AsLong(count);
+    if (threads == -1 && PyErr_Occurred()) return NULL;
+    set_threads((int)threads);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, and the bits of their integers."},
+    {"use_threads", use_threads, METH_O, "How many threads share the rows of large groups."},
+    {"loop_of", loop_of, METH_VARARGS, "A ufunc's inner loop for these type codes, or None."},
+    {"address", address, METH_O, "Where an array's elements begin."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_replay",
+    .m_doc = "Recorded steps, replayed; see replay.c.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit__replay(void) {
+    import_array();
+    import_umath();
+    if (PyType_Ready(&ReplayType) < 0) return NULL;
+    PyObject *module = PyModule_Create(&definition), *loops = PyDict_New();
+    for (const struct named_loop *item = LOOPS; loops && item->name; item++) {
+        PyObject *place = PyLong_FromVoidPtr((void *)item->function);
+        if (!place || PyDict_SetItemString(loops, item->name, place) < 0) Py_CLEAR(loops);
+        Py_XDECREF(place);
+    }
+    if (!module || !loops || PyModule_AddObjectRef(module, "LOOPS", loops) < 0 ||
+        PyModule_AddObjectRef(module, "Replay", (PyObject *)&ReplayType) < 0)
+        Py_CLEAR(module);
+    Py_XDECREF(loops);
+    return module;
+}
