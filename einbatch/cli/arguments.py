@@ -75,6 +75,11 @@ def _data(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="bind inputs and params by name; may repeat",
     )
+    verb.add_argument(
+        "--data-root",
+        metavar="DIR",
+        help="let the file's own paths point anywhere below this folder, too",
+    )
 
 
 def _precision(verb: argparse.ArgumentParser) -> None:
@@ -121,6 +126,11 @@ def _recording(verb: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--log", metavar="FILE.jsonl", help="write a log, a JSON object a line")
     group.add_argument("--tensorboard", metavar="DIR", help="write TensorBoard's event files")
+    group.add_argument(
+        "--check-finite",
+        action=argparse.BooleanOptionalAction,
+        help="stop at the first NaN or infinity (default: in the first 100 updates)",
+    )
     group.add_argument(
         "--deterministic", action="store_true", help="the same bits for any number of threads"
     )

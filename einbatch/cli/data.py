@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from einbatch.cli.arguments import binding
-from einbatch.data import load_all, load_params, load_source
+from einbatch.data import Stored, load_params
 from einbatch.diagnostics import fail
 from einbatch.model.arrays import Array, missing
 from einbatch.model.interpreter import Model
 from einbatch.model.names import check_names
-from einbatch.plan import allowance
 from einbatch.syntax.spelling import key_of
 
 
@@ -20,7 +21,7 @@ from einbatch.syntax.spelling import key_of
 class Given:
     """Arrays by name, as files hold them, and which files."""
 
-    inputs: dict[str, Array] = field(default_factory=dict[str, Array])
+    inputs: dict[str, Array | Stored] = field(default_factory=dict[str, "Array | Stored"])
     params: dict[str, Array] = field(default_factory=dict[str, Array])
     sources: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -30,18 +31,16 @@ def read_data(model: Model, bindings: Sequence[str]) -> Given:
     inputs = [tensor.name for tensor in model.inputs]
     params = [tensor.name for tensor in model.params]
     known = (*inputs, *params)
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Array | Stored] = {}
     given = Given()
     for text in bindings:
         name, reference = binding(text)
         if name is not None:
             check_names((key_of(name),), known, "input or param")
             given.sources[key_of(name)] = reference
-            arrays[key_of(name)] = load_source(
-                reference, None, key_of(name), limit_bytes=allowance()
-            )
+            arrays[key_of(name)] = model.sources.read(key_of(name), reference)
             continue
-        found = load_all(Path(reference), allowance(), known)
+        found = model.sources.read_all(Path(reference), known)
         if "" in found:
             raise fail(
                 "E0806",
@@ -51,7 +50,7 @@ def read_data(model: Model, bindings: Sequence[str]) -> Given:
         arrays |= {key: array for key, array in found.items() if key in known}
         given.sources |= dict.fromkeys(found, reference)
     given.inputs = {name: array for name, array in arrays.items() if name in inputs}
-    given.params = {name: array for name, array in arrays.items() if name in params}
+    given.params = {name: np.asarray(array) for name, array in arrays.items() if name in params}
     return given
 
 

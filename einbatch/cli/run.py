@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from einbatch.cli.arguments import constants
+from einbatch.backends.numpy.threads import deterministic
+from einbatch.cli.arguments import Misuse, constants
 from einbatch.cli.data import Given, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         set=constants(arguments.set),
         dtype=arguments.dtype,
         backend=arguments.backend,
+        data_root=arguments.data_root,
     )
     for warning in model.warnings:
         print(warning, file=sys.stderr)
@@ -38,14 +40,23 @@ def run(arguments: argparse.Namespace) -> int:
     params = read_params(model, given, arguments.load, _seed(model, arguments))
     for path in filter(None, (arguments.save, arguments.out)):
         check_writable(Path(path))
-    if _trains(model, arguments):
-        return _train(model, given, params, arguments)
-    return _evaluate(model, given, params, arguments)
+    with deterministic(arguments.deterministic):
+        if _trains(model, arguments):
+            return _train(model, given, params, arguments)
+        _refuse_recording(arguments)
+        return _evaluate(model, given, params, arguments)
 
 
 def _trains(model: Model, arguments: argparse.Namespace) -> bool:
     asked = arguments.epochs is not None or arguments.batch is not None
     return not arguments.no_train and (model.program.train is not None or asked)
+
+
+def _refuse_recording(arguments: argparse.Namespace) -> None:
+    """Misuse where something is to be written while the program trains, and it does not."""
+    for name in ("checkpoint", "resume", "log", "tensorboard"):
+        if getattr(arguments, name) is not None:
+            raise Misuse(f"--{name}: the program is evaluated, not trained")
 
 
 def _seed(model: Model, arguments: argparse.Namespace) -> int:
@@ -76,13 +87,14 @@ def _train(
             resume=arguments.resume,
             log=arguments.log,
             tensorboard=arguments.tensorboard,
+            check_finite=arguments.check_finite,
             deterministic=arguments.deterministic,
             sources=given.sources,
         )
     if arguments.save:
         save(result.params, arguments.save)
     values: dict[str, Array] = {}
-    if arguments.out or arguments.json or arguments.grad:
+    if arguments.out or arguments.grad or (arguments.json and not watch.stopped):
         values = _values(model, result.params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)

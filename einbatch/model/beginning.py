@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -12,14 +13,25 @@ import numpy as np
 from einbatch.elaborate import constant_values, erase
 from einbatch.ir import as_float
 from einbatch.model.arrays import Array
+from einbatch.model.finite import Guard
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.syntax import unparse
 from einbatch.train.board import Board
+from einbatch.train.checkpoints import find_best
 from einbatch.train.identity import Identity
 from einbatch.train.log import Log
 from einbatch.train.loop import Progress, Silent
 from einbatch.train.options import Options
-from einbatch.train.recording import LOG, Recording, Saver, Together, find_run, write_run
+from einbatch.train.recording import (
+    CHECKPOINTS,
+    LOG,
+    Kept,
+    Recording,
+    Saver,
+    Together,
+    find_run,
+    write_run,
+)
 from einbatch.train.state import State
 
 
@@ -28,20 +40,23 @@ class Manner:
     """How a training is run, apart from what it computes.
 
     `recording` says what is written, and `facts` are what `run.json` holds besides.
+    `check_finite` stops it at a NaN: always, never, or (None) in the first updates.
     """
 
     recording: Recording = field(default_factory=Recording)
     progress: Progress | None = None
+    check_finite: bool | None = None
     deterministic: bool = False
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What the loop starts with."""
+    """What the loop starts with; `best` are the params of the best epoch before, if any."""
 
     state: State
     watch: Progress
+    best: Mapping[str, Array]
 
 
 def begin(
@@ -54,26 +69,29 @@ def begin(
     """The loop's state and its watchers; the trainer is brought to where a checkpoint is."""
     recording, watch = manner.recording, manner.progress or Silent()
     identity = _identity(updating, options, extents)
+    folder = recording.folder
     found, said = find_run(recording)
-    state = State()
-    if found is not None:
+    state, best = State(), None
+    if found is not None and folder is not None:
         found.identity.check(identity, str(recording.folder))
-        trainer.restore({**found.params, **found.kept}, found.state.step)
-        state = found.state
+        trainer.restore({**found.params, **found.kept}, found.updates)
+        state, best = found.state, find_best(folder / CHECKPOINTS, found.state)
     for text in said:
         watch.note(text)
-    folder = recording.folder
     places = [recording.log] if recording.log else []
     if folder is not None:
         write_run(folder, _facts(updating, options, extents, manner))
         places.append(folder / LOG)
     logs = [Log(place, updating.reports) for place in places]
-    watchers: list[Progress] = [watch, *logs]
+    watchers: list[Progress] = [*logs]
     if recording.tensorboard is not None:
         watchers.append(Board(recording.tensorboard, updating.reports))
+    guard = Guard(trainer, updating, manner.check_finite)
+    watchers += [guard, watch]
     if folder is not None:
-        watchers.append(Saver(recording, folder, identity, lambda: _kept(trainer, updating), logs))
-    return Beginning(state, Together(watchers))
+        kept = partial(_kept, trainer, updating)
+        watchers.append(Saver(recording, folder, identity, kept, logs, guard.check))
+    return Beginning(state, Together(watchers), best or {})
 
 
 def _identity(updating: Updating, options: Options, extents: Mapping[str, int]) -> Identity:
@@ -81,10 +99,9 @@ def _identity(updating: Updating, options: Options, extents: Mapping[str, int]) 
     return Identity.of(unparse(erase(program)), updating.execution.dtype, extents, options)
 
 
-def _kept(trainer: Trainer, updating: Updating) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-    kept = trainer.kept
-    params = {name: kept[name] for name in updating.params}
-    return params, {name: kept[name] for name in updating.states}
+def _kept(trainer: Trainer, updating: Updating) -> Kept:
+    params = {name: trainer.kept[name] for name in updating.params}
+    return trainer.count, params, {name: trainer.kept[name] for name in updating.states}
 
 
 def _facts(

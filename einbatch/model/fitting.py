@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from einbatch.backends.numpy.threads import deterministic
-from einbatch.diagnostics import fail
 from einbatch.elaborate import constant_values
-from einbatch.ir import Extent, Program, Tensor, walk
 from einbatch.model.arrays import Array
 from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
+from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.train.loop import Examples, evaluate, train
-from einbatch.train.options import resolve_options
+from einbatch.train.options import Options, resolve_options
 from einbatch.train.state import Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The params after the best epoch, its number, and the loss over what is held out.
+
+    Where nothing is held out, and patience watches, it is the loss of training.
+    """
+
+    params: dict[str, Array]
+    epoch: int
+    loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,8 @@ class Result:
     `history` has one entry for each epoch, with `epoch`, `loss`, `reports` (under
     `train` and `holdout`) and `holdout_loss`; `loss` and `reports` are those of the
     last. Losses and reports of an epoch are means over its minibatches, weighted by
-    examples; those held out are taken at its end.
+    examples; those held out are taken at its end. `best` is kept where something is held
+    out, or patience was given.
     """
 
     params: dict[str, Array]
@@ -38,6 +52,7 @@ class Result:
     holdout_loss: float | None
     reports: dict[str, dict[str, float]]
     history: list[dict[str, object]]
+    best: Best | None = None
 
 
 class _Learner:
@@ -48,6 +63,15 @@ class _Learner:
         self.updating = updating
         self.advance = trainer.advance
         self.program = restrict(updating.program, updating.outputs)
+        self.best: dict[str, Array] = {}
+
+    def begin(self, steps: int) -> None:
+        """Tells the trainer how many updates there will have been at the end."""
+        self.trainer.steps = self.trainer.count + steps
+
+    def keep(self) -> None:
+        """Remembers the params as they are."""
+        self.best = self.trainer.params
 
     def evaluate(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """Objective and reports at the params as they are."""
@@ -66,27 +90,26 @@ def fit(
     overrides: Mapping[str, int | float | None],
     load: Load | None,
     manner: Manner,
+    apart: Mapping[str, ArrayLike] | None = None,
 ) -> Result:
     """Trains on arrays; see `Model.fit`."""
-    program = updating.program
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
-    bound = trainer.bind(given)
-    names = [t.name for t in program.of_kind("input") if t.name != updating.counter]
-    arrays = {name: bound.arrays[name] for name in names}
-    axes = {name: _batch_axis(program, program.tensor(name)) for name in names}
-    count = bound.extents[program.batch] if program.batch else 1
+    examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
+    others = None if apart is None else _held_out(updating, apart, examples, trainer, options.batch)
     learner = _Learner(trainer, updating)
-    examples = Examples(arrays, axes, count)
+    objective = updating.source.objective
+    ascends = objective is not None and objective.sense == "maximize"
     with deterministic(manner.deterministic):
-        loop = begin(trainer, updating, options, bound.extents, manner)
-        objective = updating.source.objective
-        ascends = objective is not None and objective.sense == "maximize"
-        history = train(learner, examples, options, loop.watch, loop.state, ascends=ascends)
+        loop = begin(trainer, updating, options, examples.extents, manner)
+        learner.best = dict(loop.best)
+        history = train(
+            learner, examples, options, loop.watch, loop.state, apart=others, ascends=ascends
+        )
         if history:
             last = history[-1]
         else:
-            start = evaluate(learner, examples, np.arange(count), options.batch)
+            start = evaluate(learner, examples, np.arange(examples.count), options.batch)
             last = Epoch(0, start, None)
     reports = _reports(updating, last)
     return Result(
@@ -96,7 +119,31 @@ def fit(
         None if last.holdout is None else last.holdout[0],
         reports,
         [entry(updating, record) for record in history],
+        _best(learner, history, options, ascends=ascends),
     )
+
+
+def _held_out(
+    updating: Updating,
+    given: Mapping[str, ArrayLike],
+    examples: Examples,
+    trainer: Trainer,
+    batch: int,
+) -> Examples:
+    """Examples of their own to hold out; what has no examples is what training has."""
+    alike = [name for name, axis in examples.axes.items() if axis is None]  # all in memory
+    same = {name: cast(Array, examples.arrays[name]) for name in alike}
+    return gather_examples(updating, {**same, **given}, trainer.kept, None, batch)
+
+
+def _best(
+    learner: _Learner, history: Sequence[Epoch], options: Options, *, ascends: bool
+) -> Best | None:
+    whole = [record for record in history if record.complete and isfinite(record.judged)]
+    if not learner.best or not (options.patience or any(record.holdout for record in whole)):
+        return None
+    found = (max if ascends else min)(whole, key=lambda record: record.judged)
+    return Best(learner.best, found.number, found.judged)
 
 
 def entry(updating: Updating, record: Epoch) -> dict[str, object]:
@@ -114,22 +161,3 @@ def _reports(updating: Updating, record: Epoch) -> dict[str, dict[str, float]]:
         "train": dict(zip(updating.reports, record.train[1:], strict=True)),
         "holdout": dict(zip(updating.reports, held, strict=False)),
     }
-
-
-def _batch_axis(program: Program, tensor: Tensor) -> int | None:
-    """The axis that the examples lie on; E0620 where minibatches cannot be cut from it."""
-    if program.batch is None:
-        return None
-    batch = program.index(program.batch).extent
-    found = [k for k, extent in enumerate(tensor.extents) if extent == batch]
-    symbols = {node for node in walk(batch) if isinstance(node, Extent)}
-    made = [e for e in tensor.extents if e != batch and symbols & set(walk(e))]
-    if len(found) > 1 or made:
-        raise fail(
-            "E0620",
-            f"no minibatch can be cut from `{tensor.name}`: its examples lie on no single axis",
-            (tensor.span, "declared here"),
-            (program.index(program.batch).span, "the batch index"),
-            help=f"give it one axis of the index `{program.batch}`",
-        )
-    return found[0] if found else None

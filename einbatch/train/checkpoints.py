@@ -43,9 +43,14 @@ LARGEST_MANIFEST = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A training at a step: `state` is the loop's, `kept` the optimizer's tensors."""
+    """A training at a step: `state` is the loop's, `kept` the optimizer's tensors.
+
+    `updates` is the number that the optimizer gives the last update, which is another than
+    the loop's where training began with a state.
+    """
 
     state: State
+    updates: int
     params: Mapping[str, Array]
     kept: Mapping[str, Array]
     identity: Identity
@@ -65,6 +70,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     manifest = {
         "format": FORMAT,
         "loop": state_to(checkpoint.state),
+        "updates": checkpoint.updates,
         "identity": checkpoint.identity.to_json(),
         "files": {name: _fingerprint(content) for name, content in files.items()},
     }
@@ -85,10 +91,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
             if _fingerprint(content) != wanted:
                 raise Damaged(f"{name}: its SHA-256 is not the manifest's")
             arrays[name] = safetensors_numpy.load(content)
-        state, identity = state_from(manifest["loop"]), Identity.from_json(manifest["identity"])
+        state, updates = state_from(manifest["loop"]), int(manifest["updates"])
+        identity = Identity.from_json(manifest["identity"])
     except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise Damaged(f"{MANIFEST}: {error}") from None
-    return Checkpoint(state, arrays[PARAMS], arrays[OPTIMIZER], identity)
+    return Checkpoint(state, updates, arrays[PARAMS], arrays[OPTIMIZER], identity)
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
@@ -115,6 +122,16 @@ def find_newest(folder: Path) -> tuple[Path, Checkpoint, list[str]] | None:
         f"no checkpoint in {shown(str(folder))} is whole: {'; '.join(wrong[:3])}",
         help="start anew in another folder, or bring the files back from a copy",
     )
+
+
+def find_best(folder: Path, state: State) -> Mapping[str, Array] | None:
+    """The params of the best checkpoint so far; None where it is not there, or damaged."""
+    if state.best is None:
+        return None
+    try:
+        return read_checkpoint(folder / name_of(state.best.step)).params
+    except Damaged:
+        return None
 
 
 def set_damaged_aside(folder: Path, newest: int) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Order: TypeAlias = NDArray[np.intp]
 
 LARGEST_EVALUATION = 1024
 """The most examples that are evaluated at once, where a minibatch is not larger still."""
-LAST_LOOK = 1.0
+LAST_LOOK = 0.5
 """Seconds for what is held out, where training is stopped within an epoch."""
 
 
@@ -35,6 +35,14 @@ class Learner(Protocol):
 
     def evaluate(self, arrays: Mapping[str, Array], /) -> tuple[float, ...]:
         """The values at the params as they are."""
+        ...
+
+    def begin(self, steps: int, /) -> None:
+        """Before the first update: how many there are to be in the whole training."""
+        ...
+
+    def keep(self) -> None:
+        """The params as they are are the best so far."""
         ...
 
 
@@ -112,13 +120,25 @@ class Silent:
         """Nothing."""
 
 
+class Taken(Protocol):
+    """An array that is not in memory."""
+
+    def take(self, order: Order, axis: int, /) -> Array:
+        """The examples of these numbers along an axis."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Arrays, and which axis of each the examples lie on (None: the same for all)."""
+    """Arrays, and which axis of each the examples lie on (None: the same for all).
 
-    arrays: Mapping[str, Array]
+    `extents` are those of all the examples.
+    """
+
+    arrays: Mapping[str, Array | Taken]
     axes: Mapping[str, int | None]
     count: int
+    extents: Mapping[str, int] = field(default_factory=dict[str, int])
     _buffers: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array])
 
     def take(self, order: Order) -> dict[str, Array]:
@@ -126,7 +146,12 @@ class Examples:
         found: dict[str, Array] = {}
         for name, array in self.arrays.items():
             axis = self.axes[name]
-            found[name] = array if axis is None else self._taken(name, array, axis, order)
+            if not isinstance(array, np.ndarray):
+                found[name] = array.take(order, axis or 0)
+            elif axis is None:
+                found[name] = array
+            else:
+                found[name] = self._taken(name, cast(Array, array), axis, order)
         return found
 
     def _taken(self, name: str, array: Array, axis: int, order: Order) -> Array:
@@ -145,41 +170,44 @@ def train(
     progress: Progress | None = None,
     state: State | None = None,
     *,
+    apart: Examples | None = None,
     ascends: bool = False,
 ) -> list[Epoch]:
     """Minibatches in an order of each epoch's own, then the examples held out; one record each.
 
-    Without a batch axis an epoch is one update on all the data. A `state` goes on from
-    where it is, and is brought further.
+    Held out are a part of the examples, or those `apart`. Without a batch axis an epoch is
+    one update on all the data. A `state` goes on from where it is, and is brought further.
     """
     batched = any(axis is not None for axis in examples.axes.values())
     everyone = np.arange(examples.count)
-    trained, held = (
-        split_holdout(examples.count, options.holdout, options.seed)
-        if batched
-        else (everyone, everyone[:0])
-    )
+    trained, held, others = everyone, everyone[:0], examples
+    if apart is not None:
+        held, others = np.arange(apart.count), apart
+    elif batched:
+        trained, held = split_holdout(examples.count, options.holdout, options.seed)
     size = options.batch if batched else examples.count
     watch, state = progress or Silent(), state or State()
-    run = _Run(learner, examples, options, watch, state, trained, held, size, ascends)
+    run = _Run(learner, examples, others, options, watch, state, trained, held, size, ascends)
     steps = math.ceil(len(trained) / size)
+    learner.begin(options.epochs * steps - state.step)
     watch.start(Outline(options.epochs, steps, len(trained), run.minibatch), state)
     try:
-        while state.epoch < options.epochs and run.take_steps() and run.close_epoch():
+        while run.goes_on() and run.take_steps() and run.close_epoch():
             pass
     except NotFinite:
         watch.end("not finite", state)
         raise
-    watch.end(watch.stopped or "done", state)
+    watch.end(watch.stopped or ("early" if run.is_stalled else "done"), state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A training under way: `trained` and `held` number the examples of the two kinds."""
+    """A training under way: `trained` numbers its `examples`, `held` the `others` held out."""
 
     learner: Learner
     examples: Examples
+    others: Examples
     options: Options
     watch: Progress
     state: State
@@ -187,6 +215,17 @@ class _Run:
     held: Order
     size: int
     ascends: bool
+
+    @property
+    def is_stalled(self) -> bool:
+        """True where the best epoch is as long ago as patience lasts."""
+        best = self.state.best
+        waited = self.state.epoch - (0 if best is None else best.epoch)
+        return 0 < self.options.patience <= waited
+
+    def goes_on(self) -> bool:
+        """True where another epoch is to come."""
+        return self.state.epoch < self.options.epochs and not self.is_stalled
 
     def orders(self, epoch: int) -> list[Order]:
         """Which of the trained examples each minibatch of an epoch holds."""
@@ -222,6 +261,8 @@ class _Run:
         record = Epoch(state.epoch + 1, state.mean.values(), checked)
         state.seconds = perf_counter() - began
         state.close(record, ascends=self.ascends)
+        if state.is_best:
+            self.learner.keep()
         watch.epoch(record, state)
         watch.settled(state)
         return not watch.stopped
@@ -238,7 +279,7 @@ class _Run:
     def _held_out(self, stop: Callable[[], bool]) -> tuple[float, ...] | None:
         """None where nothing is held out, and where `stop` came first."""
         batch = self.options.batch
-        return _attempt(self.learner, self.examples, self.held, batch, stop) or None
+        return _attempt(self.learner, self.others, self.held, batch, stop) or None
 
 
 def evaluate(learner: Learner, examples: Examples, which: Order, batch: int) -> tuple[float, ...]:

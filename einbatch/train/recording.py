@@ -38,7 +38,8 @@ RUN, LOG, CHECKPOINTS = "run.json", "log.jsonl", "checkpoints"
 KEPT = 3
 """The checkpoints that stay, where nothing else is said."""
 Place = str | os.PathLike[str] | None
-Kept = tuple[Mapping[str, Array], Mapping[str, Array]]
+Kept = tuple[int, Mapping[str, Array], Mapping[str, Array]]
+"""The number of the last update, the params, the optimizer's tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +169,14 @@ class Saver(Silent):
         identity: Identity,
         kept: Callable[[], Kept],
         logs: Sequence[Log],
+        check: Callable[[State], None],
     ) -> None:
         self._recording = recording
         self._places = folder / CHECKPOINTS
         self._identity = identity
         self._kept = kept
         self._logs = tuple(logs)
+        self._check = check
         self._saved = 0
 
     def start(self, outline: Outline, state: State, /) -> None:
@@ -198,11 +201,12 @@ class Saver(Silent):
 
     def save(self, state: State) -> None:
         """Commits a checkpoint; then those that are not to be kept go."""
+        self._check(state)
         for log in self._logs:
             log.flush(force=True)
-        params, kept = self._kept()
+        updates, params, kept = self._kept()
         try:
-            checkpoint = Checkpoint(state, params, kept, self._identity)
+            checkpoint = Checkpoint(state, updates, params, kept, self._identity)
             path = write_checkpoint(self._places, checkpoint)
             note_best(self._places, state)
             prune(self._places, self._recording.keep, state)

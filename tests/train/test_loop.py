@@ -21,6 +21,8 @@ class Recorder:
     def __init__(self) -> None:
         self.seen: list[list[float]] = []
         self.checked: list[list[float]] = []
+        self.kept: list[int] = []
+        self.steps = 0
 
     def advance(self, arrays: Mapping[str, np.ndarray]) -> tuple[float, ...]:
         self.seen.append(arrays["x"].tolist())
@@ -29,6 +31,12 @@ class Recorder:
     def evaluate(self, arrays: Mapping[str, np.ndarray]) -> tuple[float, ...]:
         self.checked.append(arrays["x"].tolist())
         return (float(arrays["x"].mean()), 0.0)
+
+    def begin(self, steps: int) -> None:
+        self.steps = steps
+
+    def keep(self) -> None:
+        self.kept.append(len(self.seen))
 
 
 class Stop(Silent):
@@ -154,3 +162,64 @@ def test_evaluation_goes_in_pieces():
     many = Examples({"x": np.arange(2500.0)}, {"x": 0}, 2500)
     assert evaluate(learner, many, np.arange(2500), 32)[0] == pytest.approx(1249.5)
     assert [len(batch) for batch in learner.checked] == [1024, 1024, 452]
+
+
+class Valley(Recorder):
+    """A learner whose held-out objective takes these values, one an epoch."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        super().__init__()
+        self.values = iter(values)
+
+    def evaluate(self, arrays: Mapping[str, np.ndarray]) -> tuple[float, ...]:
+        return (next(self.values), 0.0)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "epochs", "best"),
+    [
+        ([5, 4, 3, 4, 5, 6, 7], 2, 5, 3),
+        ([5, 4, 3, 4, 2, 6, 7, 8], 2, 7, 5),
+        ([1, 1, 1, 1], 1, 2, 1),
+        ([NAN, NAN, 1, 1, 1], 2, 2, 0),
+        ([NAN, 2, NAN, 1, 3, NAN, NAN], 3, 7, 4),
+        ([5, 4, 3, 4, 5, 6, 7], 0, 7, 3),
+        ([5, 4, 3, 2], 3, 4, 4),
+    ],
+)
+def test_patience_ends_the_training(
+    values: list[float], patience: int, epochs: int, best: int
+) -> None:
+    learner, watch, state = Valley(values), Stop(1000), State()
+    options = Options(10, len(values), 0.3, 0, patience)
+    history = train(learner, examples(), options, watch, state)
+    assert len(history) == epochs
+    assert learner.kept[-1:] == ([best] if best else [])
+    stopped = epochs - best >= patience > 0
+    assert watch.calls[-1] == f"{'patience' if stopped else 'done'} {epochs}"
+    train(learner, examples(), options, watch, state)  # goes on from there
+    assert len(state.history) == epochs
+
+
+def test_the_greatest_is_the_best_where_it_is_maximized() -> None:
+    learner = Valley([1, 3, 2, 2, 9])
+    history = train(learner, examples(), Options(10, 5, 0.3, 0, 2), ascends=True)
+    assert (len(history), learner.kept) == (4, [1, 2])
+
+
+def test_other_examples_are_held_out() -> None:
+    learner = Recorder()
+    others = Examples({"x": X[:3] + 100, "k": np.array(3.0)}, {"x": 0, "k": None}, 3)
+    history = train(learner, examples(), Options(4, 2, 0.5, 0), apart=others)
+    assert sorted(chain(*learner.seen[:3])) == X.tolist()
+    assert learner.checked == [[100, 101, 102]] * 2
+    assert history[0].holdout == (101, 0)
+
+
+def test_a_learner_is_told_the_number_of_updates() -> None:
+    learner = Recorder()
+    train(learner, examples(), Options(4, 5, 0.2, 0))
+    assert learner.steps == len(learner.seen) == 10
