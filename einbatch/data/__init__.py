@@ -5,7 +5,7 @@ from einbatch.data.draws import generator
 from einbatch.data.labels import Vocabulary
 from einbatch.data.minibatches import minibatch_order, split_holdout
 from einbatch.data.npz import save_npz
-from einbatch.data.parameters import load_params, save
+from einbatch.data.parameters import load_classes, load_params, save
 from einbatch.data.paths import check_root
 from einbatch.data.replace import check_writable
 from einbatch.data.sources import classes, load_all, load_source
@@ -20,6 +20,7 @@ __all__ = [
     "classes",
     "generator",
     "load_all",
+    "load_classes",
     "load_params",
     "load_source",
     "minibatch_order",

@@ -128,6 +128,15 @@ def no_numbers(where: str, kind: str) -> EinbatchError:
     )
 
 
+def no_labels(where: str) -> EinbatchError:
+    """The error for a column of text, where an input's elements are just numbers."""
+    return fail(
+        "E0606",
+        f"{where} holds text; only integers, floats and truth values can be read",
+        help="texts become classes where the input is declared `in` an index",
+    )
+
+
 def check_size(shape: Sequence[int], itemsize: int, where: str, limit: int) -> int:
     """The bytes that an array takes; E0710 where they are more than `limit`."""
     size = math.prod(shape) * itemsize

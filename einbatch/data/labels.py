@@ -27,7 +27,7 @@ class Vocabulary:
         self.names = tuple(names)
 
     def code(self, labels: Labels, where: str) -> NDArray[np.int64]:
-        """The number of each row's class; E0625 for a text that is none of the names."""
+        """The number of each row's class; E0640 for a text that is none of the names."""
         if not self.names:
             self.names = labels.names
         if labels.names == self.names:
@@ -38,7 +38,7 @@ class Vocabulary:
                 known = ", ".join(shown(item, 40) for item in self.names[:12])
                 more = f" and {len(rank) - 12} more" if len(rank) > 12 else ""
                 raise fail(
-                    "E0625",
+                    "E0640",
                     f"{where} has the label {shown(name, 40)}, and the classes are {known}{more}",
                     help="inputs `in` one index share its classes, which the first of them gives",
                 )

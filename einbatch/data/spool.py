@@ -44,6 +44,8 @@ class Spool:
     def finish(self) -> dict[str, Array | Stored]:
         """Each field of the records, [n, …]."""
         names = self.record.names or ()
+        if not names:
+            return {}
         if self._spilled is None:
             rows = np.frombuffer(self._bytes, self.record)
             return {name: np.ascontiguousarray(rows[name]) for name in names}
@@ -58,9 +60,14 @@ class Spool:
             found[name] = Mapped(raw, memory, where, limit=limit, dtype=view.dtype)
         return found
 
+    def close(self) -> None:
+        """Lets go of the temporary file; arrays that `finish` gave keep it."""
+        if self._spilled is not None:
+            self._spilled.close()
+
     def _spill(self) -> None:
         self._room = shutil.disk_usage(tempfile.gettempdir()).free // 2
-        self._spilled = tempfile.TemporaryFile()  # noqa: SIM115 - lasts as long as its arrays
+        self._spilled = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._write(self._bytes)
         self._bytes = bytearray()
 

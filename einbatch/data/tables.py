@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import prod
@@ -18,6 +18,7 @@ from einbatch.data.datafile import (
     Labels,
     Stored,
     damaged,
+    no_labels,
     no_numbers,
     shown,
 )
@@ -92,25 +93,29 @@ def read_columns(
     """The columns of these names out of record batches that have them all."""
     types = {name: schema.field(name).type for name in names}
     texts = {name: _Texts() for name in names if _is_text(types[name], file)}
+    if texts and not file.texts:
+        raise no_labels(f"{shown(next(iter(texts)))} in {shown(file.name)}")
     numbers = [name for name in names if name not in texts]
     fields = {name: _numeric(types[name], name, file) for name in numbers}
     # Not under the columns' own names, which need not be those of fields.
     keys = {name: f"f{number}" for number, name in enumerate(numbers)}
-    spool = Spool(file, np.dtype([(keys[name], *fields[name]) for name in numbers]))
+    record = np.dtype([(keys[name], *fields[name]) for name in numbers])
     row = 0
-    for batch in batches:
-        batch.validate(full=True)
-        for name in names:
-            _check_nulls(batch.column(name), name, row, file)
-        records = np.empty(batch.num_rows, spool.record)
-        for name in numbers:
-            records[keys[name]] = _to_numpy(batch.column(name), *fields[name])
-        spool.add(records)
-        for name, column in texts.items():
-            column.add(_decoded(batch.column(name)))
-        _check_texts(texts, file)
-        row += batch.num_rows
-    found = spool.finish()
+    with closing(Spool(file, record)) as spool:
+        for batch in batches:
+            batch.validate(full=True)
+            columns = {name: _decoded(batch.column(name)) for name in names}
+            for name, column in columns.items():
+                _check_nulls(column, name, row, file)
+            records = np.empty(batch.num_rows, record)
+            for name in numbers:
+                records[keys[name]] = _to_numpy(columns[name], fields[name][1])
+            spool.add(records)
+            for name, column in texts.items():
+                column.add(columns[name])
+            _check_texts(texts, file)
+            row += batch.num_rows
+        found = spool.finish()
     return {name: texts[name].finish() if name in texts else found[keys[name]] for name in names}
 
 
@@ -126,8 +131,7 @@ def _is_text(kind: Pyarrow, file: DataFile) -> bool:
     types = pyarrow(file).types
     if types.is_dictionary(kind):
         return _is_text(kind.value_type, file)
-    found = types.is_string(kind) or types.is_large_string(kind)
-    return file.texts and bool(found or getattr(types, "is_string_view", types.is_string)(kind))
+    return bool(types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view")
 
 
 def _numeric(kind: Pyarrow, name: str, file: DataFile) -> tuple[str, tuple[int, ...]]:
@@ -159,25 +163,28 @@ def _decoded(column: Pyarrow) -> Pyarrow:
     return column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
 
 
-def _to_numpy(column: Pyarrow, dtype: str, shape: tuple[int, ...]) -> Array:
+def _to_numpy(column: Pyarrow, shape: tuple[int, ...]) -> Array:
     rows = len(column)
-    column = _decoded(column)
     for _ in shape:
         column = column.flatten()
-    if column.null_count:
-        raise ValueError("an element of a list is null")
     numbers: Array = column.to_numpy(zero_copy_only=False)
-    return numbers.reshape(rows, *shape).astype(dtype, copy=False)
+    return numbers.reshape(rows, *shape)
 
 
 def _check_nulls(column: Pyarrow, name: str, row: int, file: DataFile) -> None:
-    if not column.null_count:
-        return
+    """E0608 where a value of a column, or in its lists, is missing."""
+    of_a_row = 1
+    while not column.null_count:
+        if not hasattr(column.type, "list_size"):
+            return
+        of_a_row *= int(column.type.list_size)
+        column = column.flatten()
     nulls: Array = column.is_null().to_numpy(zero_copy_only=False)
+    first = row + int(np.argmax(nulls)) // of_a_row + 1
+    what = "the value is missing" if of_a_row == 1 else "a value of its list is missing"
     raise fail(
         "E0608",
-        f"{shown(file.name)}, row {row + int(np.argmax(nulls)) + 1:,},"
-        f" column {shown(name)}: the value is missing",
+        f"{shown(file.name)}, row {first:,}, column {shown(name)}: {what}",
         help="a column has a value in every row: fill the missing ones, or leave their rows out",
     )
 

@@ -54,7 +54,7 @@ def gather_examples(
     load: Load | None,
     batch: int,
 ) -> Examples:
-    """The inputs of training by name, checked; those in large files are checked as they are taken.
+    """The inputs of training, checked, and all extents; those in large files are checked later.
 
     `kept` are params and states, `batch` the examples of a minibatch, for which the
     program has to fit the memory allowance. Raises EinbatchError with everything that
