@@ -31,11 +31,12 @@ def resolve_below(folder: Path, name: str, root: Path | None = None) -> Path:
         is_widened = root is not None and path.is_relative_to(os.path.realpath(root))
     except (OSError, ValueError):
         raise _unreadable(name, "its name is not one that a file can have") from None
+    if not is_widened and (reason is not None or not path.is_relative_to(own)):
+        link = "leads out of the program's folder by a symbolic link"
+        raise _outside(name, reason or link, root)
     if any(path.is_relative_to(item) for item in OF_THE_SYSTEM):
         raise _outside(name, f"leads to `/{path.parts[1]}`, where the system itself is", root)
-    if is_widened or (reason is None and path.is_relative_to(own)):
-        return path
-    raise _outside(name, reason or "leads out of the program's folder by a symbolic link", root)
+    return path
 
 
 def check_root(root: object) -> Path | None:
