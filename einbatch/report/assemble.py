@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from einbatch.diagnostics import EinbatchError
-from einbatch.elaborate import constant_values
-from einbatch.ir import Program
-from einbatch.model.front import read_program
+from einbatch.diagnostics import EinbatchError, Source
+from einbatch.elaborate import constant_values, erase_statement
+from einbatch.ir import Program, statements_of
+from einbatch.model.front import Front, read_program
 from einbatch.model.interpreter import Model
 from einbatch.model.trainer import Updating
 from einbatch.report.charts import Chart, draw
@@ -21,8 +21,11 @@ from einbatch.report.log import LOSS, Log, read_log
 from einbatch.report.numbers import Table, epochs_table, figures, final_table, settings, weights
 from einbatch.report.pictures import Album, draw_weights
 from einbatch.report.planning import Planned, planned_step
+from einbatch.report.schedules import schedules
+from einbatch.syntax import unparse
 from einbatch.train.checkpoints import Checkpoint
 from einbatch.train.options import DEFAULTS, Options, resolve_options
+from einbatch.train.updates import Training
 
 ENDS = {
     "done": "finished",
@@ -61,27 +64,49 @@ def assemble(folder: Path, run: Run) -> Page:
     """The page of a run. EinbatchError where its program is not right."""
     front = read_program(run.source, run.constants)
     model = Model(front, dtype=run.dtype, folder=Path(run.source.name).parent)
-    program, train = model.program, model.program.train
-    updates = front.training.program if train is not None and train.optimizer else None
+    program = model.program
+    notes: list[str] = []
+    checkpoint = chosen_checkpoint(folder, notes)
+    training = _training(front, checkpoint, notes)
+    updates = training.program if training.program.updates != program.updates else None
     rows = beside(run.source, program, model.backward.program, updates)
-    page = Page(*_titles(run), rows, updates is not None)
+    page = Page(*_titles(run), rows, updates is not None, notes=notes)
     options = _options(run, program)
     names = [report.target for report in program.reports]
     maximized = program.objective is not None and program.objective.sense == "maximize"
     log = read_log(folder / "log.jsonl", names, maximized=maximized)
-    checkpoint = chosen_checkpoint(folder, page.notes)
     page.figures = figures(program, log, checkpoint)
-    page.settings = settings(run, program, options)
-    _add_log(page, log)
+    told = program if training is front.training else replace(program, train=None)
+    page.settings = settings(run, told, options)
+    _add_log(page, log, run, told)
     _add_params(page, model, run, options, checkpoint)
     try:
-        updating = Updating(front.training, model.execution)
+        updating = Updating(training, model.execution)
         page.planned = planned_step(updating, model.dtype, run.extents, options.batch)
     except EinbatchError as error:
         page.absent["plan"] = why_not(error)
     except KeyError as error:
         page.absent["plan"] = f"The run does not say how large {error} is."
     return page
+
+
+def _training(front: Front, checkpoint: Checkpoint | None, notes: list[str]) -> Training:
+    """The updates that the run made: a checkpoint has them, as Python may have overridden them."""
+    if checkpoint is None:
+        return front.training
+    try:
+        made = read_program(Source("<checkpoint>", checkpoint.identity.program)).training
+    except EinbatchError:
+        notes.append("The checkpoint's program cannot be read: the updates are the file's.")
+        return front.training
+    if _update_texts(made.program) == _update_texts(front.training.program):
+        return front.training
+    notes.append("The optimizer or its settings were not those of the file: see the updates.")
+    return made
+
+
+def _update_texts(program: Program) -> list[str]:
+    return [unparse(erase_statement(program, s)) for s in statements_of(program.updates)]
 
 
 def _titles(run: Run) -> tuple[str, str]:
@@ -103,7 +128,7 @@ def _options(run: Run, program: Program) -> Options:
     return resolve_options(program, constants, run.extents, {**given, "seed": run.seed})
 
 
-def _add_log(page: Page, log: Log | None) -> None:
+def _add_log(page: Page, log: Log | None, run: Run, program: Program) -> None:
     if log is None:
         page.notes.append("There is no log.jsonl that can be read, so no curves can be shown.")
         page.absent["curves"] = "There is no log of this run."
@@ -117,6 +142,12 @@ def _add_log(page: Page, log: Log | None) -> None:
         }
         chart = draw(name, curves)
         page.charts = [*page.charts, *([] if chart is None else [chart])]
+    constants = constant_values(program, run.extents)
+    last = log.step or log.total
+    page.charts = [
+        *page.charts,
+        *schedules(program, constants, run.extents, last, log.total or last),
+    ]
     if not page.charts:
         page.absent["curves"] = "The log of this run holds no numbers."
     page.epochs = epochs_table(log)

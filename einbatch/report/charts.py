@@ -66,8 +66,13 @@ class Chart:
     description: str
 
 
-def draw(name: str, curves: Mapping[str, tuple[str, Curve]]) -> Chart | None:
-    """The chart of curves, each with its kind and under its name; None where all are empty."""
+def draw(
+    name: str, curves: Mapping[str, tuple[str, Curve]], *, marked: bool = True
+) -> Chart | None:
+    """The chart of curves, each with its kind and under its name; None where all are empty.
+
+    Where `marked`, the points of short curves of epochs get marks.
+    """
     shown = {title: pair for title, pair in curves.items() if pair[1].points}
     points = [point for _, curve in shown.values() for point in curve.points]
     if not points:
@@ -76,7 +81,10 @@ def draw(name: str, curves: Mapping[str, tuple[str, Curve]]) -> Chart | None:
     first = min(point.x for point in points)
     x = Scale(*_apart(min(first, 0) if first <= last / 20 else first, last), LEFT, WIDTH - RIGHT)
     y = _y_scale(points)
-    lines = [_line(title, kind, curve, x, y) for title, (kind, curve) in shown.items()]
+    lines = [
+        _line(title, kind, curve, x, y, marked and kind != "steps")
+        for title, (kind, curve) in shown.items()
+    ]
     ends = ", ".join(f"{line.name} {line.last}" for line in lines)
     scale = ", on a logarithmic scale" if y.logarithmic else ""
     described = f"{name} over {show(last)} steps{scale}; at the end: {ends}"
@@ -92,7 +100,7 @@ def show(value: float) -> str:
     return (f"{mantissa}e{int(exponent)}" if e else text).replace("-", "−")
 
 
-def _line(title: str, kind: str, curve: Curve, x: Scale, y: Scale) -> Line:
+def _line(title: str, kind: str, curve: Curve, x: Scale, y: Scale, marked: bool) -> Line:
     places = [(round(x(p.x), 1), round(y(p.y), 1)) for p in curve.points]
     path = "M" + "L".join(f"{a} {b}" for a, b in places) + ("h0" if len(places) == 1 else "")
     band = ""
@@ -105,7 +113,7 @@ def _line(title: str, kind: str, curve: Curve, x: Scale, y: Scale) -> Line:
         ]
         band = "M" + "L".join([*upper, *reversed(lower)]) + "Z"
     marks: list[tuple[float, float, str]] = []
-    if kind != "steps" and len(places) <= MARKED:
+    if marked and len(places) <= MARKED:
         marks = [
             (a, b, f"{title} {show(p.y)} at step {show(p.x)}")
             for (a, b), p in zip(places, curve.points, strict=True)

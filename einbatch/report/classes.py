@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -180,8 +180,3 @@ def _asking(
 
 def _part(some: np.int64, everything: np.int64) -> str:
     return f"{100 * float(some) / float(everything):.0f} %" if everything else "–"
-
-
-def class_names(size: int, known: Mapping[int, str] | None = None) -> list[str]:
-    """A name for each class: its own where data has told it, else its number."""
-    return [(known or {}).get(k, str(k)) for k in range(size)]

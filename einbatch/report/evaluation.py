@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from einbatch.data import load_source, split_holdout
+from einbatch.data import Stored, split_holdout
 from einbatch.diagnostics import EinbatchError
-from einbatch.ir import Tensor
 from einbatch.model.arrays import Array
 from einbatch.model.binding import bind
+from einbatch.model.examples import gather_examples
 from einbatch.model.interpreter import Model
 from einbatch.model.restrict import restrict
-from einbatch.plan import allowance
-from einbatch.report.classes import PREDICTED, TRUE, Confusion, Question, class_names, count
+from einbatch.model.trainer import Updating
+from einbatch.report.classes import PREDICTED, TRUE, Confusion, Question, count
 from einbatch.report.folder import Run
 from einbatch.train.checkpoints import Checkpoint
-from einbatch.train.loop import LARGEST_EVALUATION, Examples
+from einbatch.train.loop import LARGEST_EVALUATION
 
 MOST = 100_000
 """The most examples that are looked at, spread evenly over all."""
@@ -43,26 +44,20 @@ def evaluate_classes(
     """
     names = (PREDICTED, TRUE)
     part = restrict(question.program, names)
-    inputs = [tensor for tensor in part.of_kind("input") if tensor.initial is None]
-    given = {tensor.name: _load(model, run, tensor) for tensor in inputs}
-    bound = bind(part, {**given, **checkpoint.kept, **checkpoint.params}, model.dtype)
-    batch = None if part.batch is None else part.index(part.batch).extent
-    arrays = {t.name: bound.arrays[t.name] for t in part.of_kind("input")}
-    axes = {name: _axis(part.tensor(name), batch) for name in arrays}
-    everyone = bound.extents[part.batch] if part.batch else 1
-    which, described = _chosen(everyone, holdout, run.seed)
-    examples = Examples(arrays, axes, everyone)
-    rest = {name: array for name, array in bound.arrays.items() if name not in arrays}
-    total: Confusion | None = None
-    labels = class_names(bound.extents[question.classes])
+    kept = {**checkpoint.kept, **checkpoint.params}
+    updating = Updating(model.front.training, model.execution)
+    examples = gather_examples(
+        updating, _given(model, run), kept, model.load_input, LARGEST_EVALUATION
+    )
+    labels = _labels(model, question.classes, examples.extents)
+    which, described = _chosen(examples.count, holdout, run.seed)
+    total = Confusion(np.zeros((len(labels), len(labels)), np.int64), labels)
     for start in range(0, len(which), LARGEST_EVALUATION):
         taken = examples.take(which[start : start + LARGEST_EVALUATION])
-        piece = bind(part, {**rest, **taken}, model.dtype)
-        values = model.execution.run(part, piece.arrays, piece.extents, names)
+        bound = bind(part, {**taken, **kept}, model.dtype)
+        values = model.execution.run(part, bound.arrays, bound.extents, names)
         predicted, true = (_classes(values[name], len(labels)) for name in names)
-        found = count(predicted, true, labels)
-        total = found if total is None else Confusion(total.counts + found.counts, labels)
-    assert total is not None
+        total = Confusion(total.counts + count(predicted, true, labels).counts, labels)
     return Evaluated(total, described)
 
 
@@ -72,24 +67,28 @@ def why_not(error: EinbatchError) -> str:
     return f"{message[:1].upper()}{message[1:]}."
 
 
-def _load(model: Model, run: Run, tensor: Tensor) -> Array:
-    """An input as the run read it: from the program's own source, or from where `--data` said."""
-    reference = run.data.get(tensor.name)
-    if tensor.source is not None and reference in (None, tensor.source):
-        return model.load_input(tensor)
-    if reference is None:
-        raise ValueError(f"the run does not say where `{tensor.name}` came from")
-    if reference == "an array":
-        raise ValueError(f"`{tensor.name}` was given as an array, which a run does not keep")
-    return load_source(reference, None, tensor.name, limit_bytes=allowance())
+def _given(model: Model, run: Run) -> dict[str, Array | Stored]:
+    """The inputs that `--data` named; the program's own sources are read by themselves."""
+    given: dict[str, Array | Stored] = {}
+    for tensor in model.inputs:
+        reference = run.data.get(tensor.name)
+        if reference in (None, tensor.source):
+            continue
+        if reference == "an array":
+            raise ValueError(f"`{tensor.name}` was given as an array, which a run does not keep")
+        given[tensor.name] = model.sources.read(tensor.name, reference)
+    return given
 
 
-def _axis(tensor: Tensor, batch: object) -> int | None:
-    return next((k for k, extent in enumerate(tensor.extents) if extent == batch), None)
+def _labels(model: Model, index: str, extents: Mapping[str, int]) -> Sequence[str]:
+    """The names of the classes: those that text labels gave, else their numbers."""
+    size = extents[index]
+    found = model.classes.get(index, ())
+    return [*found, *map(str, range(len(found), size))][:size]
 
 
 def _chosen(everyone: int, holdout: float, seed: int) -> tuple[NDArray[np.intp], str]:
-    which, described = np.arange(everyone, dtype=np.intp), "all examples; none were held out"
+    which, described = np.arange(everyone, dtype=np.intp), "all examples"
     if holdout > 0 and everyone > 1:
         which, described = split_holdout(everyone, holdout, seed)[1], "the examples held out"
     if len(which) > MOST:

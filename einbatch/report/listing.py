@@ -58,7 +58,7 @@ def beside(
     """A row for each line of the source; one more for what stands behind no line.
 
     `derived` is the program with its backward; `updates` one whose update statements an
-    optimizer wrote, None where they are the source's own.
+    optimizer wrote, None where they are the source's own. They stand beside the `train` line.
     """
     roles = roles_of(program)
     lines = lines_of(colour(source, roles))
@@ -77,8 +77,9 @@ def beside(
         shown = Derived(line.pieces, number if isinstance(line.step, Statement) else None)
         _row(rows, loose, line.anchor).backward.append(shown)
     if updates is not None:
-        for line in _lines(updates, updates.updates, roles):
-            _row(rows, loose, line.anchor).update.append(Derived(line.pieces))
+        place = None if program.train is None else program.train.span.line
+        row = _row(rows, loose, place)
+        row.update += [Derived(line.pieces) for line in _lines(updates, updates.updates, roles)]
     return [*rows, loose] if loose.hoisted or loose.backward or loose.update else rows
 
 

@@ -44,6 +44,7 @@ class EpochEnd:
 class Log:
     """A run's log. `quantities` has the loss and each report, by name.
 
+    `total` is the number of updates that were meant, 0 where the log does not say it;
     `last` is the last epoch's end and `best` the one of the least loss (held out, where
     anything is); `damaged` are the numbers of the lines that could not be read.
     """
@@ -52,6 +53,7 @@ class Log:
     last: EpochEnd | None = None
     best: EpochEnd | None = None
     step: int = 0
+    total: int = 0
     seconds: float = 0.0
     reason: str | None = None
     resumed: list[int] = field(default_factory=list[int])
@@ -104,6 +106,7 @@ def _take(log: Log, line: bytes) -> bool:
     match given["event"]:
         case "start":
             _start(log, step)
+            log.total = (_count(given.get("epochs")) or 0) * (_count(given.get("steps")) or 0)
         case "step":
             _step(log, step, given)
         case "epoch":

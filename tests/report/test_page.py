@@ -12,7 +12,7 @@ import pytest
 
 import einbatch as eb
 from einbatch.cli.main import main
-from tests.report.conftest import Report, change
+from tests.report.conftest import DIGITS, Report, change, train
 
 LOADING = ("src", "href", "action", "data", "poster", "srcset", "background", "xlink:href")
 VOID = {"meta", "img", "link", "br", "input", "hr", "base"}
@@ -78,7 +78,7 @@ def test_it_is_the_same_page_every_time(digits: Path, report: Report) -> None:
 def test_the_program_stands_beside_its_backward(digits: Path, report: Report) -> None:
     text = words(report(digits))
     assert "for b,j,r,c: g[b,j] += W0[j,r,c] * x[b,r,c]" in text
-    model = eb.load(Path(__file__).parents[2] / "programs" / "digits.ein")
+    model = eb.load(DIGITS)
     for line in str(model.backward).splitlines():
         if ".grad" in line:
             assert line in text
@@ -171,8 +171,6 @@ def test_a_program_without_classes_or_pictures(tmp_path: Path, report: Report) -
         "for b: loss[b] = (w*x[b] - y[b])^2\nminimize loss\ntrain sgd(lr=0.1), epochs=5\n",
         "utf-8",
     )
-    from tests.report.conftest import train
-
     page = Page(report(train(program, tmp_path / "run")))
     ids = {attributes.get("id") for _, attributes in page.tags}
     assert "classes" not in ids
@@ -188,7 +186,7 @@ def test_data_that_are_not_there_any_more(copy: Path, report: Report) -> None:
 
 
 def test_arrays_that_a_caller_gave(tmp_path: Path, report: Report) -> None:
-    model = eb.load(Path(__file__).parents[2] / "programs" / "digits.ein")
+    model = eb.load(DIGITS)
     random = np.random.default_rng(0)
     model.fit(
         image=random.random((40, 8, 8)), label=random.integers(0, 10, 40),
@@ -196,6 +194,28 @@ def test_arrays_that_a_caller_gave(tmp_path: Path, report: Report) -> None:
     )  # fmt: skip
     text = words(report(tmp_path / "run"))
     assert "`image` was given as an array, which a run does not keep" in text
+
+
+def test_an_optimizer_of_pythons_own(tmp_path: Path, report: Report) -> None:
+    model = eb.load(DIGITS)
+    model.fit(optimizer="adam", lr=0.01, epochs=1, checkpoint=tmp_path / "run")
+    text = words(report(tmp_path / "run"))
+    assert "The optimizer or its settings were not those of the file" in text
+    assert "for j: C0_moment1[j] = 0.9*C0_moment1[j] + (1 - 0.9)*C0.grad[j]" in text
+    assert "velocity" not in text
+    assert "optimizersgd" not in text
+
+
+def test_a_learning_rate_that_changes_has_a_curve(tmp_path: Path, report: Report) -> None:
+    program = tmp_path / "digits.ein"
+    text = DIGITS.read_text("utf-8").replace("lr=0.2", "lr=0.2*min(1, step/50)*(1 - step/steps)")
+    program.write_text(text.replace('"data/', '"'), "utf-8")
+    data = DIGITS.parent / "data" / "digits.npz"
+    (tmp_path / "digits.npz").write_bytes(data.read_bytes())
+    page = Page(report(train(program, tmp_path / "run", "--epochs", 2)))
+    labels = [svg["aria-label"] for svg in page.named("svg")]
+    assert labels[-1] == "learning rate over 90 steps; at the end: lr 0"
+    assert "lr0.2*min(1, step/50)*(1 - step/steps)" in "".join(page.text)
 
 
 @pytest.mark.parametrize(
