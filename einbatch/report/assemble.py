@@ -59,6 +59,11 @@ class Page:
     absent: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[str] = field(default_factory=list[str])
 
+    @property
+    def has_hoisted(self) -> bool:
+        """True where the derived program gives names to parts of a line."""
+        return any(row.hoisted for row in self.rows)
+
 
 def assemble(folder: Path, run: Run) -> Page:
     """The page of a run. EinbatchError where its program is not right."""
