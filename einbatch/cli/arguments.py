@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     _run(verbs)
+    _eval(verbs)
+    _predict(verbs)
     _grad(verbs)
     _check(verbs)
     _plan(verbs)
@@ -86,25 +88,50 @@ def _precision(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dtype", choices=("float32", "float64"), help="override the dtype")
 
 
-def _run(verbs: Verbs) -> None:
-    verb = _verb(verbs, "run", "Train if the file says `train`, else evaluate and print.")
-    _program(verb)
-    _data(verb)
+def _backend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--backend",
         choices=("numpy", "loops", "jax", "torch"),
         default="numpy",
         help="what runs it",
     )
+
+
+def _load(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--load", metavar="FILE.safetensors", help="read the params")
+    verb.add_argument(
+        "--map",
+        metavar="OURS=THEIRS",
+        action="append",
+        default=[],
+        help="names in that file, `W[j,i]=fc.weight[i,j]` with axes; may repeat",
+    )
+
+
+def _run(verbs: Verbs) -> None:
+    verb = _verb(verbs, "run", "Train if the file says `train`, else evaluate and print.")
+    _program(verb)
+    _data(verb)
+    _backend(verb)
     _precision(verb)
     verb.add_argument("--epochs", metavar="N", type=_count(0), help="override the train line")
     verb.add_argument("--batch", metavar="N", type=_count(1), help="override the train line")
     verb.add_argument("--seed", metavar="N", type=_count(0), help="override the train line")
+    verb.add_argument(
+        "--holdout",
+        metavar="N|FILE|NAME=FILE[:KEY]",
+        action="append",
+        default=[],
+        help="hold out a part (0.2) or a number of examples, or others; may repeat",
+    )
+    verb.add_argument(
+        "--patience", metavar="N", type=_count(0), help="end after N epochs without a better one"
+    )
     verb.add_argument("--no-train", action="store_true", help="evaluate and print only")
     verb.add_argument("--grad", action="store_true", help="also evaluate the backward pass")
     verb.add_argument("--out", metavar="FILE.npz", help="write every named tensor")
     verb.add_argument("--save", metavar="FILE.safetensors", help="write the params")
-    verb.add_argument("--load", metavar="FILE.safetensors", help="read the params")
+    _load(verb)
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     _recording(verb)
 
@@ -134,6 +161,35 @@ def _recording(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--deterministic", action="store_true", help="the same bits for any number of threads"
     )
+
+
+def _eval(verbs: Verbs) -> None:
+    verb = _verb(verbs, "eval", "Print the loss and the reports of trained params on data.")
+    _program(verb)
+    _data(verb)
+    _load(verb)
+    _backend(verb)
+    _precision(verb)
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _predict(verbs: Verbs) -> None:
+    verb = _verb(verbs, "predict", "Write what trained params say of each example.")
+    _program(verb)
+    _data(verb)
+    _load(verb)
+    verb.add_argument(
+        "--output",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="this tensor; may repeat, or list with commas (default: the last without labels)",
+    )
+    verb.add_argument(
+        "--out", metavar="FILE", help="a .csv, .tsv, .npz or .parquet (default: a table on stdout)"
+    )
+    _backend(verb)
+    _precision(verb)
 
 
 def _grad(verbs: Verbs) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from einbatch.cli.arguments import binding
-from einbatch.data import Stored, load_params
+from einbatch.cli.arguments import binding, constants
+from einbatch.data import Stored, load_classes, load_params
 from einbatch.diagnostics import fail
 from einbatch.model.arrays import Array, missing
 from einbatch.model.interpreter import Model
+from einbatch.model.load import load
 from einbatch.model.names import check_names
 from einbatch.syntax.spelling import key_of
 
@@ -24,6 +27,22 @@ class Given:
     inputs: dict[str, Array | Stored] = field(default_factory=dict[str, "Array | Stored"])
     params: dict[str, Array] = field(default_factory=dict[str, Array])
     sources: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def load_model(arguments: argparse.Namespace) -> Model:
+    """The model of FILE, its warnings printed; it knows the classes of `--load`."""
+    model = load(
+        arguments.file,
+        set=constants(arguments.set),
+        dtype=arguments.dtype,
+        backend=arguments.backend,
+        data_root=arguments.data_root,
+    )
+    for warning in model.warnings:
+        print(warning, file=sys.stderr)
+    if arguments.load is not None:
+        model.sources.adopt(load_classes(arguments.load))
+    return model
 
 
 def read_data(model: Model, bindings: Sequence[str]) -> Given:
@@ -54,18 +73,29 @@ def read_data(model: Model, bindings: Sequence[str]) -> Given:
     return given
 
 
-def read_params(model: Model, given: Given, path: str | None, seed: int) -> dict[str, Array] | None:
+def read_params(
+    model: Model,
+    given: Given,
+    path: str | None,
+    seed: int | None,
+    mapping: Sequence[str] = (),
+) -> dict[str, Array] | None:
     """The params of `--load`, else those drawn; then those that `--data` binds.
 
-    None where neither option is used: then whoever runs the program draws them.
+    None where neither option is used: then whoever runs the program draws them. Without
+    a seed nothing is drawn. With a mapping, what the file has besides is left there.
     """
-    if path is None and not given.params:
-        return None
+    if path is None and (seed is None or not given.params):
+        return None if seed is not None else given.params
     if path is None:
-        params = model.init(seed, data=given.inputs)
+        params = model.init(seed or 0, data=given.inputs)
     else:
-        params = {key_of(name): array for name, array in load_params(path).items()}
-        check_names(params, [tensor.name for tensor in model.params], "param")
+        read = load_params(path, map=mapping)
+        params = {key_of(name): array for name, array in read.items()}
+        known = [tensor.name for tensor in model.learnt]
+        if mapping:
+            params = {name: array for name, array in params.items() if name in known}
+        check_names(params, known, "param")
         for tensor in model.params:
             if tensor.name not in {**params, **given.params}:
                 raise missing(tensor)

@@ -86,16 +86,17 @@ def _start(file: DataFile, member: zipfile.ZipInfo) -> int:
     return member.header_offset + LOCAL_HEADER + name + extra
 
 
-def save_npz(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
+def save_npz(path: Path, arrays: Mapping[str, ArrayLike], *, texts: bool = False) -> None:
     """Writes the arrays under their names, whole or not at all.
 
-    Any name will do, `W.grad` and `h̃` too. Raises EinbatchError where an array
-    is not of numbers or the file cannot be written.
+    Any name will do, `W.grad` and `h̃` too. Raises EinbatchError where an array is
+    not of numbers (nor, with `texts`, of text) or the file cannot be written.
     """
     with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, value in arrays.items():
             array = np.asarray(value)
-            resolve_dtype(array.dtype.str, shown(name))
+            if not texts or array.dtype.kind != "U":
+                resolve_dtype(array.dtype.str, shown(name))
             with archive.open(zipfile.ZipInfo(name + SUFFIX), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 

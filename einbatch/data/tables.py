@@ -35,12 +35,17 @@ Pyarrow = Any  # Any: pyarrow brings no types.
 
 def pyarrow(file: DataFile, module: str = "") -> Pyarrow:
     """The package, or a module of it; E0610 where it is not installed."""
+    return load_pyarrow(file.name, "read", module)
+
+
+def load_pyarrow(name: str, done: str, module: str = "") -> Pyarrow:
+    """What reads or writes (`done`) the file `name`; E0610 where it is not installed."""
     try:
         return import_module(f"pyarrow{module}")
     except ImportError:
         raise fail(
             "E0610",
-            f"{shown(file.name)} is read by pyarrow, which is not installed",
+            f"{shown(name)} is {done} by pyarrow, which is not installed",
             help="install it: `pip install 'einbatch[data]'`",
         ) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +15,9 @@ from einbatch.ir import Extent, Program, Tensor, walk
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, as_numbers, check_members, convert, missing
 from einbatch.model.binding import Load, refuse_large
+from einbatch.model.execution import Execution
 from einbatch.model.initial import initial_array
 from einbatch.model.sources import KEPT_IN_FILE
-from einbatch.model.trainer import Updating
 from einbatch.plan import allowance
 from einbatch.train.loop import Examples, Order
 
@@ -47,8 +47,25 @@ class Streamed:
         return array
 
 
+class Needs(Protocol):
+    """What is to run on examples: `program`, of which `source` is what was typed."""
+
+    counters: tuple[str, ...]
+    execution: Execution
+
+    @property
+    def program(self) -> Program:
+        """What runs."""
+        ...
+
+    @property
+    def source(self) -> Program:
+        """The inputs, as they are declared."""
+        ...
+
+
 def gather_examples(
-    updating: Updating,
+    needs: Needs,
     given: Mapping[str, ArrayLike],
     kept: Mapping[str, Array],
     load: Load | None,
@@ -60,8 +77,8 @@ def gather_examples(
     program has to fit the memory allowance. Raises EinbatchError with everything that
     is missing or unfit.
     """
-    program, dtype = updating.source, updating.execution.dtype
-    inputs = [t for t in program.of_kind("input") if t.name not in updating.counters]
+    program, dtype = needs.source, needs.execution.dtype
+    inputs = [t for t in program.of_kind("input") if t.name not in needs.counters]
     axes = {tensor.name: _batch_axis(program, tensor) for tensor in inputs}
     found: dict[str, Array | Stored] = {}
     errors: list[Diagnostic] = []
@@ -75,9 +92,9 @@ def gather_examples(
     if errors:
         raise EinbatchError(errors)
     shapes = {name: array.shape for name, array in (*found.items(), *kept.items())}
-    extents = bind_extents(updating.program, shapes)
+    extents = bind_extents(needs.program, shapes)
     count = extents[program.batch] if program.batch else 1
-    _refuse_large_minibatch(updating.program, shapes, axes, batch, dtype)
+    _refuse_large_minibatch(needs.program, shapes, axes, batch, dtype)
     arrays: dict[str, Array | Streamed] = {}
     for tensor in inputs:
         array = found.get(tensor.name)

@@ -27,6 +27,8 @@ from einbatch.train.state import Epoch
 class Best:
     """The params after the best epoch, its number, and the loss over what is held out.
 
+    `params` has the states too that forward statements read.
+
     Where nothing is held out, and patience watches, it is the loss of training.
     """
 
@@ -70,8 +72,9 @@ class _Learner:
         self.trainer.steps = self.trainer.count + steps
 
     def keep(self) -> None:
-        """Remembers the params as they are."""
-        self.best = self.trainer.params
+        """Remembers the params as they are, and the states that go with them."""
+        kept = self.trainer.kept
+        self.best = {name: kept[name].copy() for name in self.updating.learnt}
 
     def evaluate(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """Objective and reports at the params as they are."""
@@ -102,7 +105,7 @@ def fit(
     ascends = objective is not None and objective.sense == "maximize"
     with deterministic(manner.deterministic):
         loop = begin(trainer, updating, options, examples.extents, manner)
-        learner.best = dict(loop.best)
+        learner.best = {n: loop.best[n] for n in updating.learnt if n in loop.best}
         history = train(
             learner, examples, options, loop.watch, loop.state, apart=others, ascends=ascends
         )

@@ -16,10 +16,16 @@ from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate import bind_extents, erase, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, missing
+from einbatch.model.arrays import Array, convert, missing
 from einbatch.model.beginning import Manner
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.draws import EVALUATION, Moment
+from einbatch.model.evaluating import (
+    Evaluation,
+    default_outputs,
+    evaluate_program,
+    predict,
+)
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
@@ -28,7 +34,7 @@ from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.sources import Sources
-from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
+from einbatch.model.trainer import Trainer, Updating, input_shapes, running_states, starting_values
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
 from einbatch.train.recipes import SETTINGS
@@ -110,6 +116,12 @@ class Model:
         Of what has been read so far: after `fit` on labels from a file, of those.
         """
         return self.sources.classes
+
+    @property
+    def learnt(self) -> tuple[Tensor, ...]:
+        """The params, and the states that forward statements read: what a model is saved as."""
+        names = running_states(self.front.forward)
+        return (*self.params, *(self.program.tensor(name) for name in names))
 
     def init(
         self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
@@ -216,6 +228,38 @@ class Model:
     @cached_property
     def _curvature(self) -> Curvature:
         return curvature(self._differentiated((), False))
+
+    def evaluate(
+        self, params: Inputs | None = None, data: Inputs | None = None, **inputs: ArrayLike
+    ) -> Evaluation:
+        """The objective's mean and each report over all the examples, a thousand at a time."""
+        given, kept = self._inputs(data, inputs), self._learnt(params)
+        return evaluate_program(self.front.forward, self.execution, kept, given, self.load_input)
+
+    def predict(
+        self,
+        params: Inputs | None = None,
+        data: Inputs | None = None,
+        *,
+        outputs: Collection[str] | None = None,
+        **inputs: ArrayLike,
+    ) -> dict[str, Array]:
+        """Some tensors for all the examples: `forward`, a thousand examples at a time.
+
+        Without `outputs` they are the last that know no target, which needs no labels.
+        """
+        program = self.front.forward
+        chosen = default_outputs(program) if outputs is None else fold_names(outputs)
+        check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
+        given, kept = self._inputs(data, inputs), self._learnt(params)
+        return predict(program, chosen, self.execution, kept, given, self.load_input)
+
+    def _learnt(self, params: Inputs | None) -> dict[str, Array]:
+        """The given params, converted, and the states that forward statements read."""
+        given = self._params(params)
+        tensors = [tensor for tensor in self.learnt if tensor.name in given]
+        found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
+        return {**self._states(self.front.forward), **found}
 
     def step(
         self,
@@ -387,7 +431,7 @@ class Model:
     def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
         given = merge_names(params)
         names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.params], "param", names)
+        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
         return given
 
     def load_input(self, tensor: Tensor) -> Array | Stored:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from einbatch.data import Stored, Vocabulary, check_root, load_all, load_source
@@ -38,6 +38,11 @@ class Sources:
         """
         found = self._vocabularies.items()
         return {name: vocabulary.names for name, vocabulary in found if vocabulary.names}
+
+    def adopt(self, classes: Mapping[str, tuple[str, ...]]) -> None:
+        """Takes classes that are known before anything is read: those of saved params."""
+        for name, names in classes.items():
+            self._vocabularies[name] = Vocabulary(names)
 
     def load(self, tensor: Tensor) -> Array | Stored:
         """The array that an input's `from` names; read once."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
-from einbatch.ir import Program
+from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
@@ -44,6 +44,7 @@ class Updating:
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))
         self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+        self.learnt = (*self.params, *running_states(program))
 
     def counted(self, count: int, steps: int | None) -> dict[str, Array]:
         """The inputs that take the number of the update and of all, where the updates read them."""
@@ -57,6 +58,13 @@ class Updating:
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
         """Objective and reports as numbers, the objective's mean over the batch."""
         return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+
+
+def running_states(program: Program) -> tuple[str, ...]:
+    """The states that forward statements read: running averages, as good as params later on."""
+    steps = statements_of((*program.statements, *program.reports))
+    read = {item.tensor for step in steps for item in reads(step.value)}
+    return tuple(tensor.name for tensor in program.of_kind("state") if tensor.name in read)
 
 
 class Trainer:
@@ -88,7 +96,7 @@ class Trainer:
         declared = updating.source.of_kind("input")
         self._names = tuple(t.name for t in declared if t.name not in updating.counters)
         if self._given is not None:
-            check_names(self._given, updating.params, "param")
+            check_names(self._given, updating.learnt, "param")
 
     @property
     def kept(self) -> Mapping[str, Array]:
@@ -249,6 +257,8 @@ def starting_values(
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
+        if given is None and params is not None and name in params:
+            given = params  # a running average that was saved with them
         if given is None:
             kept[name] = initial_array(program, tensor, extents, seed, dtype)
         elif name in given:

@@ -125,11 +125,12 @@ def find_newest(folder: Path) -> tuple[Path, Checkpoint, list[str]] | None:
 
 
 def find_best(folder: Path, state: State) -> Mapping[str, Array] | None:
-    """The params of the best checkpoint so far; None where it is not there, or damaged."""
+    """Params and states of the best checkpoint; None where it is not there, or damaged."""
     if state.best is None:
         return None
     try:
-        return read_checkpoint(folder / name_of(state.best.step)).params
+        found = read_checkpoint(folder / name_of(state.best.step))
+        return {**found.params, **found.kept}
     except Damaged:
         return None
 

@@ -26,15 +26,19 @@ LAST_LOOK = 0.5
 """Seconds for what is held out, where training is stopped within an epoch."""
 
 
-class Learner(Protocol):
-    """What is trained. Both calls give the objective and then each report, as numbers."""
-
-    def advance(self, arrays: Mapping[str, Array], /) -> tuple[float, ...]:
-        """One update; the values are those before it."""
-        ...
+class Evaluator(Protocol):
+    """What gives the objective and then each report, as numbers."""
 
     def evaluate(self, arrays: Mapping[str, Array], /) -> tuple[float, ...]:
         """The values at the params as they are."""
+        ...
+
+
+class Learner(Evaluator, Protocol):
+    """What is trained."""
+
+    def advance(self, arrays: Mapping[str, Array], /) -> tuple[float, ...]:
+        """One update; the values are those before it."""
         ...
 
     def begin(self, steps: int, /) -> None:
@@ -282,13 +286,13 @@ class _Run:
         return _attempt(self.learner, self.others, self.held, batch, stop) or None
 
 
-def evaluate(learner: Learner, examples: Examples, which: Order, batch: int) -> tuple[float, ...]:
+def evaluate(learner: Evaluator, examples: Examples, which: Order, batch: int) -> tuple[float, ...]:
     """Objective and reports over some examples, weighted by examples."""
     return _attempt(learner, examples, which, batch, lambda: False)
 
 
 def _attempt(
-    learner: Learner, examples: Examples, which: Order, batch: int, stop: Callable[[], bool]
+    learner: Evaluator, examples: Examples, which: Order, batch: int, stop: Callable[[], bool]
 ) -> tuple[float, ...]:
     """What `evaluate` gives; nothing where `stop` came before its end."""
     total = Mean()

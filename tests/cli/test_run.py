@@ -38,7 +38,7 @@ def test_json_is_one_object(run: Run, program: Path):
     code, out, err = run("run", program, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert found.keys() == {"loss", "holdout_loss", "reports", "history", "tensors"}
+    assert found.keys() == {"loss", "holdout_loss", "reports", "history", "tensors", "best"}
     assert found["reports"].keys() == {"train", "holdout"}
     assert found["reports"]["holdout"].keys() == {"accuracy"}
     assert found["history"][1]["loss"] == found["loss"]

@@ -199,7 +199,7 @@ def test_patience_ends_the_training(
     assert len(history) == epochs
     assert learner.kept[-1:] == ([best] if best else [])
     stopped = epochs - best >= patience > 0
-    assert watch.calls[-1] == f"{'patience' if stopped else 'done'} {epochs}"
+    assert watch.calls[-1] == f"{'early' if stopped else 'done'} {epochs}"
     train(learner, examples(), options, watch, state)  # goes on from there
     assert len(state.history) == epochs
 
