@@ -43,6 +43,8 @@ from einbatch.train.settings import Overrides, read_setting
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
+IN_MEMORY = "an array"
+"""Where an array comes from that a caller gave, as a run's record says it."""
 State = Mapping[str, ArrayLike]
 
 
@@ -336,6 +338,7 @@ class Model:
         check_finite: bool | None = None,
         deterministic: bool = False,
         sources: Mapping[str, str] | None = None,
+        holdout_sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
     ) -> Result:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
@@ -351,7 +354,8 @@ class Model:
         file for the log alone, `tensorboard` a folder for TensorBoard's event files.
         `check_finite` stops at the first NaN or infinity (E0820): always, never, or
         (None) in the first 100 updates. `deterministic` gives the same bits for any
-        number of threads. `sources` says where given arrays come from, for the record.
+        number of threads. `sources` and `holdout_sources` say where given arrays
+        come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
@@ -365,13 +369,15 @@ class Model:
         updating = self._updating_with(optimizer, _settings(settings))
         recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
         facts = self._facts(given, sources or {})
+        if apart is not None:
+            facts["holdout"] = _sources(apart, holdout_sources or {})
         manner = Manner(recording, progress, check_finite, deterministic, facts)
         return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
 
     def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
         """What a run's record says of the program and of where its data come from."""
         data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
-        data |= {name: sources.get(name, "an array") for name in given}
+        data |= _sources(given, sources)
         source = self.front.source
         return {"program": {"path": source.name, "text": source.text}, "data": data}
 
@@ -437,6 +443,10 @@ class Model:
     def load_input(self, tensor: Tensor) -> Array | Stored:
         """The array that an input's `from` names; read once."""
         return self.sources.load(tensor)
+
+
+def _sources(given: Inputs, sources: Mapping[str, str]) -> dict[str, str]:
+    return {name: sources.get(name, IN_MEMORY) for name in given}
 
 
 def _settings(settings: Mapping[str, object]) -> Overrides:

@@ -14,7 +14,7 @@ from einbatch.diagnostics import EinbatchError
 from einbatch.model.arrays import Array
 from einbatch.model.binding import bind
 from einbatch.model.examples import gather_examples
-from einbatch.model.interpreter import Model
+from einbatch.model.interpreter import IN_MEMORY, Model
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Updating
 from einbatch.report.classes import PREDICTED, TRUE, Confusion, Question, count
@@ -43,19 +43,22 @@ def evaluate_classes(
     where the program predicts what is no class.
     """
     names = (PREDICTED, TRUE)
-    part = restrict(question.program, names)
+    asking = restrict(question.program, names)
     kept = {**checkpoint.kept, **checkpoint.params}
     updating = Updating(model.front.training, model.execution)
     examples = gather_examples(
         updating, _given(model, run), kept, model.load_input, LARGEST_EVALUATION
     )
     labels = _labels(model, question.classes, examples.extents)
-    which, described = _chosen(examples.count, holdout, run.seed)
+    part = 0.0 if run.holdout else holdout
+    which, described = _chosen(examples.count, part, run.seed)
+    if run.holdout:
+        described = f"{described} held out, {', '.join(dict.fromkeys(run.holdout.values()))}"
     total = Confusion(np.zeros((len(labels), len(labels)), np.int64), labels)
     for start in range(0, len(which), LARGEST_EVALUATION):
         taken = examples.take(which[start : start + LARGEST_EVALUATION])
-        bound = bind(part, {**taken, **kept}, model.dtype)
-        values = model.execution.run(part, bound.arrays, bound.extents, names)
+        bound = bind(asking, {**taken, **kept}, model.dtype)
+        values = model.execution.run(asking, bound.arrays, bound.extents, names)
         predicted, true = (_classes(values[name], len(labels)) for name in names)
         total = Confusion(total.counts + count(predicted, true, labels).counts, labels)
     return Evaluated(total, described)
@@ -68,13 +71,13 @@ def why_not(error: EinbatchError) -> str:
 
 
 def _given(model: Model, run: Run) -> dict[str, Array | Stored]:
-    """The inputs that `--data` named; the program's own sources are read by themselves."""
+    """The inputs that `--holdout` or `--data` named; a program's own sources are read later."""
     given: dict[str, Array | Stored] = {}
     for tensor in model.inputs:
-        reference = run.data.get(tensor.name)
+        reference = run.holdout.get(tensor.name) or run.data.get(tensor.name)
         if reference in (None, tensor.source):
             continue
-        if reference == "an array":
+        if reference == IN_MEMORY:
             raise ValueError(f"`{tensor.name}` was given as an array, which a run does not keep")
         given[tensor.name] = model.sources.read(tensor.name, reference)
     return given

@@ -21,7 +21,8 @@ FORMAT = 1
 class Run:
     """`run.json`: the program's text, and everything that it was run with.
 
-    `extents` are those of all the data; `data` says where each input came from.
+    `extents` are those of all the data; `data` says where each input came from, and
+    `holdout` where those came from that were held out, if they were given apart.
     """
 
     source: Source
@@ -33,6 +34,7 @@ class Run:
     extents: Mapping[str, int]
     versions: Mapping[str, str]
     data: Mapping[str, str]
+    holdout: Mapping[str, str]
 
 
 def read_run(folder: Path) -> Run:
@@ -67,6 +69,7 @@ def read_run(folder: Path) -> Run:
         {k: v for k, v in _numbers(given.get("extents")).items() if isinstance(v, int) and v > 0},
         _texts(given.get("versions")),
         _texts(given.get("data")),
+        _texts(given.get("holdout")),
     )
 
 

@@ -123,6 +123,7 @@ def _groups(
     yield "Constants set", [(name, _plain(value)) for name, value in run.constants.items()]
     yield "Extents", [(name, show(size)) for name, size in run.extents.items()]
     yield "Data", list(run.data.items())
+    yield "Data held out", list(run.holdout.items())
     yield "Versions", list(run.versions.items())
 
 

@@ -196,6 +196,33 @@ def test_arrays_that_a_caller_gave(tmp_path: Path, report: Report) -> None:
     assert "`image` was given as an array, which a run does not keep" in text
 
 
+def test_examples_that_were_held_out_by_themselves(tmp_path: Path, report: Report) -> None:
+    digits = np.load(DIGITS.parent / "data" / "digits.npz")
+    image, label = digits["image"][:300], digits["label"][:300]
+    np.savez(tmp_path / "apart.npz", image=image, label=label)
+    folder = train(DIGITS, tmp_path / "run", "--epochs", 1, "--holdout", tmp_path / "apart.npz")
+    text = words(report(folder))
+    assert "Of 300 predictions, " in text
+    assert f"(all examples held out, {tmp_path / 'apart.npz'}, at step 57)" in text
+    (log,) = re.findall(r'"holdout": {"accuracy": ([\d.]+)', (folder / "log.jsonl").read_text())
+    assert f"{100 * float(log):.4g} % are right" in text
+
+
+def test_labels_keep_their_names(tmp_path: Path, report: Report) -> None:
+    program = tmp_path / "flowers.ein"
+    program.write_text(
+        'batch b < B\nindex k < 2\ninput x[b] from "f.csv"\n'
+        'input kind[b] in k from "f.csv"\nparam w[k] ~ normal(0, 1)\n'
+        "s[b,k] = w[k]*x[b]\nloss[b] = logsumexp[k](s[b,k]) - s[b,kind[b]]\nminimize loss\n"
+        "train sgd(lr=0.1), epochs=3\n",
+        "utf-8",
+    )
+    (tmp_path / "f.csv").write_text("x,kind\n1,rose\n-1,<aster>\n2,rose\n-3,<aster>\n", "utf-8")
+    page = report(train(program, tmp_path / "run"))
+    (head,) = re.findall(r'<table class="matrix">.*?<thead>(.*?)</thead>', page, re.S)
+    assert re.findall(r"<th[^>]*>(.*?)</th>", head) == ["&lt;aster&gt;", "rose", "recall"]
+
+
 def test_an_optimizer_of_pythons_own(tmp_path: Path, report: Report) -> None:
     model = eb.load(DIGITS)
     model.fit(optimizer="adam", lr=0.01, epochs=1, checkpoint=tmp_path / "run")
