@@ -28,11 +28,11 @@ from einbatch.train.recording import (
     Kept,
     Recording,
     Saver,
-    Together,
     find_run,
     write_run,
 )
 from einbatch.train.state import State
+from einbatch.train.together import Together
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Trail:
             return self.values[tensor][element].item()
         key = (tensor, element, number)
         if key not in self._made:
-            self._made[key] = self._accumulate(self.updates[number], element, number)[0]
+            self._made[key] = self._update(number, element)[0]
         return self._made[key]
 
     def read(self, tensor: str, element: Element) -> float:
@@ -133,32 +133,35 @@ class Trail:
         """The statement that made an element bad, and what it read there."""
         number = self._writer(value.tensor, value.version)
         if number is not None:
-            reads = self._accumulate(self.updates[number], value.element, number)[1]
-            return self.updates[number].statement, reads
+            return self.updates[number].statement, self._update(number, value.element)[1]
         found: tuple[Statement | None, tuple[Value, ...]] = (None, ())
         total: float | None = None
         for item in self.forward:
             if item.statement.target == value.tensor:
-                total, reads = self._accumulate(item, value.element, 0, total)
+                start = IDENTITY[item.statement.operator] if total is None else total
+                total, reads = self._accumulate(item, value.element, 0, start)
                 if reads or found[0] is None:
                     found = (item.statement, reads)
                 if not math.isfinite(total):
                     break
         return found
 
+    def _update(self, number: int, element: Element) -> tuple[float, tuple[Value, ...]]:
+        """The element after an update statement, and what that read."""
+        statement = self.updates[number].statement
+        start: float = IDENTITY[statement.operator]
+        if statement.target in self.values or self._writer(statement.target, number) is not None:
+            start = self.at(statement.target, element, number)
+        return self._accumulate(self.updates[number], element, number, start)
+
     def _accumulate(
-        self, item: Written, element: Element, version: int, before: float | None = None
+        self, item: Written, element: Element, version: int, start: float
     ) -> tuple[float, tuple[Value, ...]]:
         """The element after a statement, and what the point that turned it bad, or the last, read.
 
-        It starts from `before`; None stands for what the tensor had, or the identity.
+        The element was `start` before.
         """
         statement, operator = item.statement, item.statement.operator
-        start: float = IDENTITY[operator]
-        if before is not None:
-            start = before
-        elif version and self._has_value(statement.target, version):
-            start = self.at(statement.target, element, version)
         total, reads = start, ()
         outer = self._reads
         for here in self._points(item, element):
@@ -171,9 +174,6 @@ class Trail:
                 break
         self._reads = outer
         return total, reads
-
-    def _has_value(self, tensor: str, version: int) -> bool:
-        return tensor in self.values or self._writer(tensor, version) is not None
 
     def _cast(self, number: float) -> float:
         return float(np.asarray(number, np.float64).astype(self.dtype))

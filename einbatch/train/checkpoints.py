@@ -38,6 +38,7 @@ FORMAT = 1
 MANIFEST, PARAMS, OPTIMIZER = "manifest.json", "params.safetensors", "state.safetensors"
 BEST = "best.json"
 NAME = re.compile(r"step-([0-9]{8,18})")
+LONGEST_PATH = 4096
 LARGEST_MANIFEST = 64 << 20
 
 
@@ -119,7 +120,7 @@ def find_newest(folder: Path) -> tuple[Path, Checkpoint, list[str]] | None:
         return None
     raise fail(
         "E0631",
-        f"no checkpoint in {shown(str(folder))} is whole: {'; '.join(wrong[:3])}",
+        f"no checkpoint in {named(folder)} is whole: {'; '.join(wrong[:3])}",
         help="start anew in another folder, or bring the files back from a copy",
     )
 
@@ -180,12 +181,17 @@ def step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
+def named(path: object) -> str:
+    """A path for a message, whole."""
+    return shown(str(path), LONGEST_PATH)
+
+
 def unwritable(error: OSError) -> EinbatchError:
     """The error for a checkpoint that could not be saved."""
     reason = (error.strerror or str(error)).lower()
     return fail(
         "E0630",
-        f"the checkpoint cannot be saved: {shown(str(error.filename))}: {reason}",
+        f"the checkpoint cannot be saved: {named(error.filename)}: {reason}",
         help="the checkpoints before it are whole: make room, then go on with `--resume`",
     )
 

@@ -15,7 +15,6 @@ from operator import index
 from pathlib import Path
 from typing import cast
 
-from einbatch.data.datafile import shown
 from einbatch.data.durable import replace_file, sweep
 from einbatch.diagnostics import fail
 from einbatch.train.checkpoints import (
@@ -23,6 +22,7 @@ from einbatch.train.checkpoints import (
     Checkpoint,
     find_checkpoints,
     find_newest,
+    named,
     note_best,
     prune,
     set_damaged_aside,
@@ -31,8 +31,8 @@ from einbatch.train.checkpoints import (
 )
 from einbatch.train.identity import Identity
 from einbatch.train.log import Log
-from einbatch.train.loop import Outline, Progress, Silent
-from einbatch.train.state import Epoch, State
+from einbatch.train.loop import Outline, Silent
+from einbatch.train.state import State
 
 RUN, LOG, CHECKPOINTS = "run.json", "log.jsonl", "checkpoints"
 KEPT = 3
@@ -83,8 +83,8 @@ def recording_of(
     if run and again and run != again:
         raise fail(
             "E0633",
-            f"checkpoints are to go to {shown(str(run))}, and the training that goes on is"
-            f" in {shown(str(again))}",
+            f"checkpoints are to go to {named(run)}, and the training that goes on is"
+            f" in {named(again)}",
             help="a training goes on in its own folder: copy the folder to branch off",
         )
     if often is not None and not (run or again):
@@ -139,14 +139,14 @@ def find_run(recording: Recording) -> tuple[Checkpoint | None, list[str]]:
         sweep(folder)
         found = find_newest(places)
         if found is None:
-            said = f"{shown(str(folder))} holds no checkpoint yet: training starts afresh"
+            said = f"{named(folder)} holds no checkpoint yet: training starts afresh"
             return None, [said] if recording.resume else []
         path, checkpoint, wrong = found
     except OSError as error:
         error.filename = error.filename or str(folder)
         raise unwritable(error) from None
     state = checkpoint.state
-    said = f"resuming from {shown(str(path))}: step {state.step:,}, {state.epoch} epochs are done"
+    said = f"resuming from {named(path)}: step {state.step:,}, {state.epoch} epochs are done"
     return checkpoint, [*(f"warning: {text}" for text in wrong), said]
 
 
@@ -154,7 +154,7 @@ def _check_is_new(folder: Path) -> None:
     if (folder / RUN).exists() or find_checkpoints(folder / CHECKPOINTS):
         raise fail(
             "E0634",
-            f"{shown(str(folder))} holds a run already",
+            f"{named(folder)} holds a run already",
             help=f"go on with it by `--resume {folder}`, or name another folder",
         )
 
@@ -224,45 +224,3 @@ def write_run(folder: Path, facts: Mapping[str, object]) -> None:
         replace_file(folder / RUN, (text + "\n").encode("utf-8", "surrogatepass"))
     except OSError as error:
         raise unwritable(error) from None
-
-
-class Together(Silent):
-    """Several watchers as one, in order; the first reason to stop counts."""
-
-    def __init__(self, watchers: Sequence[Progress]) -> None:
-        self.watchers = tuple(watchers)
-
-    @property
-    def stopped(self) -> str:
-        """The first reason that one of them has."""
-        return next((watch.stopped for watch in self.watchers if watch.stopped), "")
-
-    def note(self, text: str, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.note(text)
-
-    def start(self, outline: Outline, state: State, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.start(outline, state)
-
-    def step(self, state: State, values: Sequence[float], /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.step(state, values)
-
-    def epoch(self, record: Epoch, state: State, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.epoch(record, state)
-
-    def settled(self, state: State, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.settled(state)
-
-    def end(self, reason: str, state: State, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
-            watch.end(reason, state)
