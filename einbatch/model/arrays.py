@@ -34,7 +34,8 @@ def missing(tensor: Tensor) -> EinbatchError:
     if tensor.kind == "input":
         give = f"give it: `--data {tensor.name}=FILE`, or `{_keyword(tensor.name)}` from Python"
     else:
-        give = f"give it beside the others; `init(seed)` makes all {tensor.kind}s"
+        load = "`--load FILE.safetensors`, or " if tensor.kind == "param" else ""
+        give = f"{load}give it beside the others; `init(seed)` makes all {tensor.kind}s"
     return fail(
         "E0613",
         f"{tensor.kind} `{tensor.name}` is not bound",

@@ -109,9 +109,9 @@ def predict(
     forward = Forward(program, outputs, execution, kept)
     batched = [name for name in outputs if is_batched(program, name)]
     examples = forward.gather(given, load)
-    size = LARGEST_EVALUATION if batched else max(examples.count, 1)
+    size = LARGEST_EVALUATION if batched else examples.count
     found: dict[str, Array] = {}
-    for start in range(0, max(examples.count, 1), size):
+    for start in range(0, examples.count, size):
         order = np.arange(start, min(start + size, examples.count))
         for name, value in forward.values(examples.take(order)).items():
             if name not in batched:

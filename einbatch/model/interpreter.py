@@ -235,7 +235,8 @@ class Model:
         self, params: Inputs | None = None, data: Inputs | None = None, **inputs: ArrayLike
     ) -> Evaluation:
         """The objective's mean and each report over all the examples, a thousand at a time."""
-        given, kept = self._inputs(data, inputs), self._learnt(params)
+        given = self._inputs(data, inputs)
+        kept = self._learnt(params, given)
         return evaluate_program(self.front.forward, self.execution, kept, given, self.load_input)
 
     def predict(
@@ -253,15 +254,16 @@ class Model:
         program = self.front.forward
         chosen = default_outputs(program) if outputs is None else fold_names(outputs)
         check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
-        given, kept = self._inputs(data, inputs), self._learnt(params)
+        given = self._inputs(data, inputs)
+        kept = self._learnt(params, given)
         return predict(program, chosen, self.execution, kept, given, self.load_input)
 
-    def _learnt(self, params: Inputs | None) -> dict[str, Array]:
+    def _learnt(self, params: Inputs | None, inputs: Inputs) -> dict[str, Array]:
         """The given params, converted, and the states that forward statements read."""
         given = self._params(params)
         tensors = [tensor for tensor in self.learnt if tensor.name in given]
         found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
-        return {**self._states(self.front.forward), **found}
+        return {**self._states(self.front.forward, inputs), **found}
 
     def step(
         self,
@@ -411,7 +413,7 @@ class Model:
         moment: Moment = EVALUATION,
     ) -> dict[str, Array]:
         part = self._part(program, names)
-        given = {**inputs, **self._states(part), **params}
+        given = {**inputs, **self._states(part, inputs), **params}
         bound = bind(part, given, self.dtype, self.load_input, moment)
         computed = tuple(name for name in names if part.tensor(name).kind == "value")
         values = self.execution.run(part, bound.arrays, bound.extents, computed)
@@ -419,13 +421,16 @@ class Model:
             name: values[name] if name in values else bound.arrays[name].copy() for name in names
         }
 
-    def _states(self, part: Program) -> dict[str, Array]:
+    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
         """States that forward statements read: at their start, outside training."""
-        states = part.of_kind("state")
-        if not states:
+        names = tuple(tensor.name for tensor in part.of_kind("state"))
+        if not names:
             return {}
-        extents = bind_extents(part, {})
-        return {t.name: initial_array(part, t, extents, 0, self.dtype) for t in states}
+        alone = self._part(part, names)
+        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
+        return {
+            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
+        }
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)
