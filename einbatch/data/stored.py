@@ -1,8 +1,10 @@
 """Arrays that stay in their file: mapped into memory, a part of it at a time.
 
 What has been read of a mapped file counts as the process's own memory until it is
-given back, so it is: after every few megabytes. The system keeps those pages
-for as long as it has room, and a second look costs no disk.
+given back, so that is done soon. The system keeps those pages for as long as it has
+room, and a second look costs no disk. Where the parts do not lie one behind the
+other, along an axis that is not the first, more is mapped: as much as the system
+has room for.
 """
 
 from __future__ import annotations
@@ -27,10 +29,10 @@ from einbatch.data.datafile import (
 CHUNK = 1 << 20
 LARGEST_EXTENT = 2**48
 MOST_AXES = 32
-MAPPED_AT_MOST = 32 << 20
-"""Bytes of a file that stay mapped; more is given back."""
-AROUND = 64 << 10
-"""Bytes that Linux maps around one that is read (`fault_around_bytes`)."""
+PIECES = 16
+"""Parts that are read before their pages are given back: Linux may map 2 MiB around each."""
+BLOCK = 16 << 20
+"""Bytes of an array that is read whole, before their pages are given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,6 @@ class Mapped(Stored):
         self._limit = limit
         self._is_truth = dtype is not None and dtype.kind == "b"
         self._length = memory.size()
-        self._touched = 0
         self._gives_back = shared and hasattr(mmap, "MADV_DONTNEED")
         self.shape = view.shape
         self.dtype = np.dtype(bool) if self._is_truth else view.dtype.newbyteorder("=")
@@ -98,24 +99,33 @@ class Mapped(Stored):
 
     def take(self, order: Order, axis: int) -> Array:
         """The parts of these numbers along an axis, as an array of the caller's own."""
-        # Not `np.take`, which copies all of an array that is not aligned or of another byte order.
-        return self._read((*[slice(None)] * axis, order), len(order))
+        shape = (*self.shape[:axis], len(order), *self.shape[axis + 1 :])
+        taken = np.empty(shape, self.dtype)
+        before = [slice(None)] * axis
+        for start in range(0, len(order), PIECES):
+            piece = slice(start, start + PIECES)
+            # Not `np.take`, which copies an array whole where it is not aligned or native.
+            self._read((*before, order[piece]), taken[(*before, piece)])
+        return taken
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """All of it; E0710 where it is larger than the memory allowance."""
-        check_size(self.shape, self.dtype.itemsize, self._where, self._limit)
-        whole = self._read((...,), 1)
+        size = check_size(self.shape, self.dtype.itemsize, self._where, self._limit)
+        whole = np.empty(self.shape, self.dtype)
+        rows = self.shape[0] if self.shape else 1
+        step = max(1, BLOCK * rows // max(size, 1))
+        for start in range(0, rows, step):
+            part = slice(start, start + step) if self.shape else ...
+            self._read(part, whole[part])
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
-    def _read(self, index: Any, pieces: int) -> Array:  # Any: what NumPy takes as an index
+    def _read(self, index: Any, into: Array) -> None:  # Any: what NumPy takes as an index
         if self._memory.size() < self._length:  # reading on would end the process
             raise damaged(self._where, "it has become shorter while it was read")
-        part: Array = np.array(self._view[index])
-        self._touched += part.nbytes + pieces * AROUND
-        if self._gives_back and self._touched > MAPPED_AT_MOST:
+        part = self._view[index]
+        into[...] = part != 0 if self._is_truth else part
+        if self._gives_back:
             self._memory.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
-        return part != 0 if self._is_truth else part.astype(self.dtype, copy=False)
 
 
 class SideBySide(Stored):
