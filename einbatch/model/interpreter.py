@@ -33,7 +33,7 @@ from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
-from einbatch.model.sources import Sources
+from einbatch.model.sources import Sources, named_sources
 from einbatch.model.trainer import Trainer, Updating, input_shapes, running_states, starting_values
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
@@ -43,8 +43,6 @@ from einbatch.train.settings import Overrides, read_setting
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
-IN_MEMORY = "an array"
-"""Where an array comes from that a caller gave, as a run's record says it."""
 State = Mapping[str, ArrayLike]
 
 
@@ -372,14 +370,14 @@ class Model:
         recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
         facts = self._facts(given, sources or {})
         if apart is not None:
-            facts["holdout"] = _sources(apart, holdout_sources or {})
+            facts["holdout"] = named_sources(apart, holdout_sources or {})
         manner = Manner(recording, progress, check_finite, deterministic, facts)
         return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
 
     def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
         """What a run's record says of the program and of where its data come from."""
         data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
-        data |= _sources(given, sources)
+        data |= named_sources(given, sources)
         source = self.front.source
         return {"program": {"path": source.name, "text": source.text}, "data": data}
 
@@ -448,10 +446,6 @@ class Model:
     def load_input(self, tensor: Tensor) -> Array | Stored:
         """The array that an input's `from` names; read once."""
         return self.sources.load(tensor)
-
-
-def _sources(given: Inputs, sources: Mapping[str, str]) -> dict[str, str]:
-    return {name: sources.get(name, IN_MEMORY) for name in given}
 
 
 def _settings(settings: Mapping[str, object]) -> Overrides:

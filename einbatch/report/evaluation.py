@@ -14,8 +14,9 @@ from einbatch.diagnostics import EinbatchError
 from einbatch.model.arrays import Array
 from einbatch.model.binding import bind
 from einbatch.model.examples import gather_examples
-from einbatch.model.interpreter import IN_MEMORY, Model
+from einbatch.model.interpreter import Model
 from einbatch.model.restrict import restrict
+from einbatch.model.sources import IN_MEMORY
 from einbatch.model.trainer import Updating
 from einbatch.report.classes import PREDICTED, TRUE, Confusion, Question, count
 from einbatch.report.folder import Run

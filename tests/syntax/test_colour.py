@@ -54,5 +54,5 @@ def test_texts_of_little(text: str) -> None:
 
 
 def test_what_has_no_tree_has_no_colours() -> None:
-    with pytest.raises(EinbatchError, match="E0101"):
+    with pytest.raises(EinbatchError, match="E0113"):
         colour(Source("t", "for for\n"), {})
