@@ -17,6 +17,7 @@ from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
 from einbatch.cli.signals import CODES, NAMES
 from einbatch.data import check_writable, save, save_npz
+from einbatch.data.mapping import check_outward
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
 from einbatch.model.execution import mean_of
@@ -34,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = read_data(model, arguments.data)
     seed = _options(model, arguments).seed
     params = read_params(model, given, arguments.load, seed, arguments.map)
+    if arguments.save:
+        check_outward(arguments.map, {t.name: len(t.axes) for t in model.learnt})
     for path in filter(None, (arguments.save, arguments.out)):
         check_writable(Path(path))
     with deterministic(arguments.deterministic):

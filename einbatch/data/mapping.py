@@ -97,6 +97,11 @@ def take_out(arrays: Mapping[str, Array], lines: tuple[Line, ...]) -> dict[str, 
     return found
 
 
+def check_outward(given: Lines, ranks: Mapping[str, int]) -> None:
+    """The errors that `take_out` would have for tensors of so many axes: before long work."""
+    take_out({name: np.zeros((1,) * rank) for name, rank in ranks.items()}, read_mapping(given))
+
+
 def _check_distinct(lines: tuple[Line, ...], names: list[str]) -> None:
     for position, name in enumerate(names):
         if name in names[:position]:
@@ -115,7 +120,7 @@ def _texts(given: Lines) -> list[str]:
         texts = [cast(str, given)]
     for text in texts:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
-            raise _unfit(str(text)[:80], f"this is a {type(text).__name__}, and no text")
+            raise _unfit(str(text)[:80], f"it is no text, but of the type {type(text).__name__}")
     return texts
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.data.draws import generator
-from einbatch.diagnostics import fail
 
 
 def minibatch_order(n: int, batch: int, seed: int, epoch: int) -> list[NDArray[np.intp]]:
@@ -26,17 +25,13 @@ def split_holdout(n: int, part: float, seed: int) -> tuple[NDArray[np.intp], NDA
 
     The held-out ones are drawn without replacement: a number `part` of them, or, below
     1, that part of `n`, rounded, but never all, and at least one where part > 0 and
-    n > 1. Raises EinbatchError (E0803) where that number leaves none to train on.
+    n > 1. ValueError where that number leaves none to train on.
     """
     if part < 0 or (part > 1 and part != int(part)):
         raise ValueError(f"a holdout of {part}, which is no part and no number of examples")
     count = int(part)
     if count >= max(n, 1):
-        raise fail(
-            "E0803",
-            f"`holdout` is {count}, and there are {n} examples: none is left to train on",
-            help="hold out fewer, or a part of them: `holdout=0.2`",
-        )
+        raise ValueError(f"a holdout of {count}, which leaves none of {n} examples")
     if part < 1:
         count = min(max(round(n * part), int(part > 0)), max(n - 1, 0))
     order = generator(seed, "holdout").permutation(n).astype(np.intp, copy=False)

@@ -19,7 +19,7 @@ from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.train.loop import Examples, evaluate, train
-from einbatch.train.options import Options, resolve_options
+from einbatch.train.options import Options, check_holdout, resolve_options
 from einbatch.train.state import Epoch
 
 
@@ -99,6 +99,8 @@ def fit(
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
     examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
+    if apart is None and updating.source.batch is not None:
+        check_holdout(updating.source, options, examples.count, overrides)
     others = None if apart is None else _held_out(updating, apart, examples, trainer, options.batch)
     learner = _Learner(trainer, updating)
     objective = updating.source.objective

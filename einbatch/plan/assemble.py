@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from einbatch.ir.program import Statement, Step, statements_of
 from einbatch.plan.allowance import ITEM
 from einbatch.plan.buffers import Buffer, Memory, assign_buffers
+from einbatch.plan.fuse_products import fuse_products
 from einbatch.plan.graph import Value
 from einbatch.plan.liveness import find_constants, find_last_uses, keep_wanted, roots_of
 from einbatch.plan.lowering import Lowering
@@ -79,6 +80,10 @@ def assemble(
     """The plan of what is wanted."""
     kept = (*wanted.outputs.values(), *wanted.final.values())
     values, numbers = keep_wanted(low.graph, kept)
+    values, left, fused = fuse_products(values, {numbers[old] for old in kept})
+    fused = {old: fused[new] for old, new in numbers.items() if new in fused}
+    numbers = {old: left[new] for old, new in numbers.items() if new in left}
+    origins = {new: low.graph.origins[old] for old, new in numbers.items()}
     memory = _memory(low, wanted, values, numbers)
     buffers, arena = assign_buffers(memory)
     entered = {name: numbers[old] for name, old in wanted.start.items() if old in numbers}
@@ -88,7 +93,7 @@ def assemble(
     return Plan(
         dtype=low.dtype,
         values=tuple(values),
-        origins=tuple(low.graph.origins[old] for old in numbers),
+        origins=tuple(origins[new] for new in range(len(values))),
         buffers=buffers,
         constant=tuple(memory.constant),
         roots=tuple(memory.roots),
@@ -100,9 +105,9 @@ def assemble(
         written=_operands(values, _elsewhere(memory, buffers)),
         checks=tuple(low.checks),
         contractions=tuple(
-            replace(item, value=numbers[item.value])
+            replace(item, value=found)
             for item in low.contractions
-            if item.value in numbers
+            if (found := fused.get(item.value, numbers.get(item.value))) is not None
         ),
         arena=arena,
         peak=_peak(memory, buffers, arena, outputs),

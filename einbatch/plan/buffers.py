@@ -12,7 +12,7 @@ from einbatch.plan.operations import POINTWISE
 ALIGNMENT = 64
 BYTES = {"int": 8, "bool": 1}
 Place = Literal["arena", "owned", "input", "constant", "alias"]
-IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct", "start"})
+IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct", "start", "accumulate"})
 NO_MEMORY = frozenset({"loop", "end"})
 
 

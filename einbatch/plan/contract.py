@@ -57,7 +57,7 @@ def _sum_by_product(low: Lowering, term: Term, names: Sequence[str]) -> Term | N
     one = low.graph.view(low.number(1).value, (count,), (0,))
     ones = low.graph.add(Value("copy", (one,), (), (count,), "float"))
     column = low.graph.view(ones, (count, 1), (1, 0))
-    view = ((prod(low.shape(kept)), 1), contiguous((prod(low.shape(kept)), 1)))
+    view = ((prod(low.shape(kept)), 1), contiguous((prod(low.shape(kept)), 1)), 1.0)
     value = Value("matmul", (matrix, column), view, low.shape(kept), "float")
     return Term(low.graph.add(value), kept)
 
@@ -155,7 +155,7 @@ def _matrix_product(low: Lowering, a: Term, b: Term, roles: _Roles) -> Term:
         axes = natural
         view = _result_view(low, axes, roles)
     assert view is not None
-    value = low.graph.add(Value("matmul", (left, right), view, low.shape(axes), "float"))
+    value = low.graph.add(Value("matmul", (left, right), (*view, 1.0), low.shape(axes), "float"))
     flops = 2 * prod(low.shape((*natural, *roles.contracted)))
     low.contractions.append(Contraction(low.graph.origin, value, a.axes, b.axes, axes, flops))
     return Term(value, axes)

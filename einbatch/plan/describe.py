@@ -61,8 +61,8 @@ def count_flops(plan: Plan, number: int) -> int:
     """About how many operations on numbers a value takes."""
     value = plan.values[number]
     match value.operation:
-        case "matmul":
-            left = plan.values[value.arguments[0]]
+        case "matmul" | "accumulate":
+            left = plan.values[value.arguments[-2]]
             return 2 * value.size * left.shape[-1]
         case "reduce" | "argmax" | "argmin":
             return plan.values[value.arguments[0]].size

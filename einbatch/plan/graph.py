@@ -39,8 +39,10 @@ class Value:
     - `pad` (fill, before): the argument, with so many numbers before it on each axis,
       and as many after it as the shape takes
     - `cast`, `copy`: the argument in another kind, or laid out anew
-    - `matmul` (shape, strides): the products of two stacks of matrices, written
-      to the value's memory as that view of it
+    - `matmul` (shape, strides, alpha): alpha times the products of two stacks of
+      matrices, written to the value's memory as that view of it
+    - `accumulate` (shape, strides, alpha, beta): beta times the first argument, and alpha
+      times such products of the others
     - `reduce` (operation, axes), `argmax` and `argmin` (axis)
     - `take` (axis): along one axis of the first argument, at the second's integers
     - `update` (operator, shape, strides, offset, steps, guards): the first argument with

@@ -46,9 +46,10 @@ class Board(Silent):
             SummaryWriter,
         )
 
-        purge = state.step + 1 if state.step else None
+        purge, suffix = (state.step + 1 if state.step else None), f".{state.step}"
         try:
-            self._writer = cast(_Writer, SummaryWriter(str(self._folder), purge_step=purge))
+            writer = SummaryWriter(str(self._folder), purge_step=purge, filename_suffix=suffix)
+            self._writer = cast(_Writer, writer)
         except OSError as error:
             raise fail(
                 "E0609",

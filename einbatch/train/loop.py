@@ -198,10 +198,10 @@ def train(
     try:
         while run.goes_on() and run.take_steps() and run.close_epoch():
             pass
+        watch.end(watch.stopped or ("early" if run.is_stalled else "done"), state)
     except NotFinite:
         watch.end("not finite", state)
         raise
-    watch.end(watch.stopped or ("early" if run.is_stalled else "done"), state)
     return [*state.history, run.last_look()] if state.taken else state.history
 
 

@@ -58,6 +58,23 @@ def resolve_options(
     )
 
 
+def check_holdout(
+    program: Program, options: Options, count: int, overrides: Mapping[str, int | float | None]
+) -> None:
+    """E0803 where so many are held out that none of `count` examples is left to train on."""
+    if options.holdout < max(count, 1):
+        return
+    line = dict(program.train.options if program.train else ())
+    said = "holdout" in line and overrides.get("holdout") is None
+    raise fail(
+        "E0803",
+        f"`holdout` is {options.holdout:.0f}, and there are {count} examples: none is left"
+        " to train on",
+        *([(line["holdout"].span, "set here")] if said else []),
+        help="hold out fewer, or a part of them: `holdout=0.2`",
+    )
+
+
 def _number(name: str, value: object) -> Value:
     """What overrides an option, as a plain number; E0803 where it is none."""
     try:

@@ -87,6 +87,12 @@ def recording_of(
             f" in {named(again)}",
             help="a training goes on in its own folder: copy the folder to branch off",
         )
+    if resume is True and run is None:
+        raise fail(
+            "E0633",
+            "there is no folder to resume",
+            help="name it: `checkpoint=…` beside `resume=True`, or `resume=…`",
+        )
     if often is not None and not (run or again):
         raise fail(
             "E0633",
@@ -146,7 +152,7 @@ def find_run(recording: Recording) -> tuple[Checkpoint | None, list[str]]:
         error.filename = error.filename or str(folder)
         raise unwritable(error) from None
     state = checkpoint.state
-    said = f"resuming from {named(path)}: step {state.step:,}, {state.epoch} epochs are done"
+    said = f"resuming from {named(path)}: step {state.step:,}, epochs done: {state.epoch}"
     return checkpoint, [*(f"warning: {text}" for text in wrong), said]
 
 

@@ -45,6 +45,6 @@ class Together(Silent):
             watch.settled(state)
 
     def end(self, reason: str, state: State, /) -> None:
-        """Tells all of them."""
-        for watch in self.watchers:
+        """Tells all of them, the last first: a log ends when nothing is left to be logged."""
+        for watch in reversed(self.watchers):
             watch.end(reason, state)

@@ -119,6 +119,7 @@ X = DRAWS.normal(size=(3, 4))
 
 def test_the_tables_are_complete():
     shapes = {"view", "input", "constant", "range", "cast", "copy", "matmul", "reduce"}
+    shapes |= {"accumulate"}
     rest = {"argmax", "argmin", "take", "check", "update", "scatter", "scatter_distinct"}
     rest |= {"pick", "pad", "start", "carry", "exit"}
     assert OPERATIONS.keys() == POINTWISE.keys() | shapes | rest

@@ -292,3 +292,6 @@ def test_names_of_another_program(run: Run, program: Path, tmp_path: Path):
     assert "E0611" in run("eval", program, "--load", theirs, "--map", "W=fc.weights").err
     assert "E0641" in run("eval", program, "--load", theirs, "--map", "W").err
     assert "E0613" in run("eval", program, "--load", theirs, "--map", "V=fc.weight").err
+    for line, code in (("W[k]=fc.weight[k]", "E0641"), ("V=fc.weight", "E0611")):
+        refused = run("run", program, "--save", ours, "--map", line)  # before it trains
+        assert (refused.code, refused.out, code in refused.err) == (1, "", True)

@@ -76,7 +76,7 @@ def test_two_params_may_come_from_one_tensor(tmp_path: Path) -> None:
         ("W0[j,j]=fc1.weight[j,j]", "both sides have the same indices, each once"),
         ("W0[j,]=fc1.weight[,j]", "both sides have the same indices, each once"),
         ("W0[i]=fc1.weight[i]", "`fc1.weight` has 2 axes"),
-        (3, "this is a int, and no text"),
+        (3, "it is no text, but of the type int"),
     ],
 )
 def test_what_no_mapping_is(tmp_path: Path, line: object, said: str) -> None:

@@ -79,13 +79,13 @@ def test_seeds_and_ones_cost_nothing():
     assert operations(planned(text, {"x": (4,)}, outputs=("y",))) == ["exp"]
 
 
-def test_a_coefficient_goes_to_the_smallest_factor():
+def test_a_coefficient_goes_into_the_product():
     made = planned(
         "input x[b,i]\ninput g[b,j]\nfor b,i,j: W[j,i] += 1/4*g[b,j]*x[b,i]\n",
         {"x": (4, 50), "g": (4, 3)},
     )
-    assert operations(made) == ["multiply", "matmul"]
-    assert [v.shape for v in made.values if v.operation == "multiply"] == [(4, 3)]
+    assert operations(made) == ["matmul"]
+    assert [v.attributes[2] for v in made.values if v.operation == "matmul"] == [0.25]
 
 
 def test_one_hot_terms_are_put_in_place():

@@ -76,7 +76,9 @@ def test_plain_descent_scales_once_and_nothing_large():
     made = checked(derived, ("loss", "W0", "C0", "W1", "C1"), updates=True)
     assert scalings(made) == [(3, 4)] * 2
     assert not any(value.operation == "negative" for value in made.values)
-    assert "W0.grad scaled" in dict(made.targets).values()
+    assert "W0.grad" not in dict(made.targets).values()
+    updates = [value for value in made.values if value.operation == "accumulate"]
+    assert [value.shape for value in updates] == [made.owned[k].shape for k in (3, 2, 1, 0)]
 
 
 def test_gradients_that_are_wanted_are_not_scaled_twice():

@@ -86,8 +86,12 @@ def test_steps_are_those_of_the_whole_training() -> None:
     result = model.fit(DATA, holdout=4)
     trainer = model.trainer(steps=12)
     assert result.state["step"] == 12
-    with pytest.raises(eb.EinbatchError, match="E0625"):
+    with pytest.raises(eb.EinbatchError) as caught:
         model.trainer().step(DATA)
+    assert str(caught.value) == (
+        "error[E0625]: the updates read `steps`, and nobody says how many updates there will be\n"
+        "  help: give it: `steps=1000`; `fit` and `einbatch run` count the updates themselves"
+    )
     with pytest.raises(eb.EinbatchError, match="E0625"):
         model.step(result.params, result.state, DATA)
     for _ in range(12):

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from einbatch.backends.numpy.operations import statements_for
 from einbatch.backends.numpy.rounds import Frame
-from einbatch.backends.numpy.special import ALIGNED, CHECK, ERF, SCATTER
+from einbatch.backends.numpy.special import ACCUMULATE, ALIGNED, CHECK, ERF, SCATTER
 from einbatch.backends.numpy.writer import Writer, shown
 from einbatch.plan.graph import Value
 from einbatch.plan.plan import Operand, Plan
 
 WIDTH = 100
-HELPERS = {"erf": ERF, "check": CHECK, "scatter": SCATTER}
+HELPERS = {"erf": ERF, "check": CHECK, "scatter": SCATTER, "accumulate": ACCUMULATE}
 """Functions that a module defines where its step calls them."""
 
 

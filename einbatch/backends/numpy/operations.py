@@ -93,7 +93,7 @@ def _cast(writer: Writer, number: int) -> Lines:
 
 def _matmul(writer: Writer, number: int) -> Lines:
     left, right = _names(writer, number)
-    shape, strides = writer.plan.values[number].attributes
+    shape, strides, alpha = writer.plan.values[number].attributes
     assert isinstance(shape, tuple)
     assert isinstance(strides, tuple)
     if number in writer.moved:
@@ -105,7 +105,19 @@ def _matmul(writer: Writer, number: int) -> Lines:
     else:
         writer.define(number)
         out, lines = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
+    if alpha != 1:
+        return [*lines, f"accumulate({out}, {left}, {right}, {alpha!r}, 0.0)"]
     return [*lines, f"np.matmul({left}, {right}, {out})"]
+
+
+def _accumulate(writer: Writer, number: int) -> Lines:
+    base, left, right = _names(writer, number)
+    shape, strides, alpha, beta = writer.plan.values[number].attributes
+    assert isinstance(shape, tuple)
+    assert isinstance(strides, tuple)
+    lines = _copied(writer, number, base, writer.define(number))
+    out, view = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
+    return [*lines, *view, f"accumulate({out}, {left}, {right}, {alpha!r}, {beta!r})"]
 
 
 def _reduce(writer: Writer, number: int) -> Lines:
@@ -212,6 +224,7 @@ OPERATIONS: dict[str, Emit] = {
     "copy": _copy,
     "cast": _cast,
     "matmul": _matmul,
+    "accumulate": _accumulate,
     "reduce": _reduce,
     "argmax": _position,
     "argmin": _position,

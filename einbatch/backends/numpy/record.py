@@ -244,10 +244,9 @@ def _code(array: Array) -> str:
 
 def _operand(array: Array, shape: Shape, *, is_written: bool = False) -> Operand:
     """An array as it is read over a shape that it broadcasts to."""
-    missing = len(shape) - array.ndim
-    strides = (0,) * missing + tuple(
-        0 if own == 1 else stride for own, stride in zip(array.shape, array.strides, strict=True)
-    )
+    steps = tuple(0 if n == 1 else s for n, s in zip(array.shape, array.strides, strict=True))
+    # A copy may have fewer axes than its source, where those have the extent 1.
+    strides = (*(0,) * (len(shape) - array.ndim), *steps[max(0, array.ndim - len(shape)) :])
     return Operand(native.address(array), strides, array.itemsize, is_written)
 
 

@@ -81,6 +81,14 @@ def scatter(into, flat, places, items, where):
 '''
 """`scatter(into, flat, places, items, where)`."""
 
+ACCUMULATE = '''
+def accumulate(out, left, right, alpha, beta):
+    """out = beta*out + alpha*(left @ right), which BLAS does in one go."""
+    product = alpha * np.matmul(left, right)
+    np.copyto(out, beta * out + product if beta else product)
+'''
+"""`accumulate(out, left, right, alpha, beta)`."""
+
 ALIGNED = '''
 def aligned(size):
     """So many bytes, from an address that is a multiple of 64."""
