@@ -16,7 +16,7 @@ from einbatch.cli.data import Given, load_model, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
 from einbatch.cli.signals import CODES, NAMES
-from einbatch.data import Stored, check_writable, save, save_npz
+from einbatch.data import check_writable, save, save_npz
 from einbatch.data.mapping import check_outward
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
@@ -78,13 +78,14 @@ def _train(
     if arguments.out or arguments.grad:  # what could not be made in the end is told now
         extents = whole_extents(program, given.inputs, model.load_input)
         refuse_large(program, extents, model.dtype)
+    held = _holdout(model, arguments.holdout)
     with Watch(reports, quiet=arguments.json) as watch:
         result = model.fit(
             given.inputs,
             params=params,
             epochs=arguments.epochs,
             batch=arguments.batch,
-            holdout=_holdout(model, arguments.holdout),
+            holdout=held.inputs if isinstance(held, Given) else held,
             patience=arguments.patience,
             seed=arguments.seed,
             progress=watch,
@@ -97,6 +98,7 @@ def _train(
             check_finite=arguments.check_finite,
             deterministic=arguments.deterministic,
             sources=given.sources,
+            holdout_sources=held.sources if isinstance(held, Given) else None,
         )
     best = result.best if _options(model, arguments).patience else None
     params = _learnt(model, result) if best is None else best.params
@@ -127,13 +129,13 @@ def _train(
     return 0
 
 
-def _holdout(model: Model, texts: Sequence[str]) -> float | dict[str, Array | Stored] | None:
+def _holdout(model: Model, texts: Sequence[str]) -> float | Given | None:
     """What `--holdout` says: a part or a number of the examples, or others."""
     if len(texts) == 1 and NUMBER.fullmatch(texts[0]) and not Path(texts[0]).exists():
         return float(texts[0])
     if any(NUMBER.fullmatch(text) and not Path(text).exists() for text in texts):
         raise Misuse("--holdout: a number stands alone")
-    return read_data(model, texts).inputs if texts else None
+    return read_data(model, texts) if texts else None
 
 
 def _learnt(model: Model, result: Result) -> dict[str, Array]:

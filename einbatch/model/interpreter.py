@@ -27,6 +27,7 @@ from einbatch.model.fitting import Result, fit
 from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.second_order import Curvature, curvature
+from einbatch.model.sources import named_sources
 from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
@@ -278,6 +279,7 @@ class Model(Basis):
         check_finite: bool | None = None,
         deterministic: bool = False,
         sources: Mapping[str, str] | None = None,
+        holdout_sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
     ) -> Result:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
@@ -293,7 +295,8 @@ class Model(Basis):
         file for the log alone, `tensorboard` a folder for TensorBoard's event files.
         `check_finite` stops at the first NaN or infinity (E0820): always, never, or
         (None) in the first 100 updates. `deterministic` gives the same bits for any
-        number of threads. `sources` says where given arrays come from, for the record.
+        number of threads. `sources` and `holdout_sources` say where given arrays
+        come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
@@ -307,13 +310,15 @@ class Model(Basis):
         updating = self._updating_with(optimizer, _settings(self.program, settings))
         recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
         facts = self._facts(given, sources or {})
+        if apart is not None:
+            facts["holdout"] = named_sources(apart, holdout_sources or {})
         manner = Manner(recording, progress, check_finite, deterministic, facts)
         return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
 
     def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
         """What a run's record says of the program and of where its data come from."""
         data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
-        data |= {name: sources.get(name, "an array") for name in given}
+        data |= named_sources(given, sources)
         source = self.front.source
         return {"program": {"path": source.name, "text": source.text}, "data": data}
 
