@@ -89,7 +89,10 @@ class _Kind:
 
 
 def _shape_of_array(value: object) -> tuple[int, ...]:
-    return value.shape if isinstance(value, np.ndarray) else ()
+    if type(value) is not np.ndarray:
+        return ()
+    array = cast(Array, value)
+    return array.shape
 
 
 class Trainer:
@@ -177,7 +180,7 @@ class Trainer:
         """The inputs of an update, where all are arrays of a kind that was bound before."""
         if len(given) != len(self._inputs):
             return None
-        arrays = [given.get(tensor.name) for tensor in self._inputs]
+        arrays: list[object] = [given.get(tensor.name) for tensor in self._inputs]
         shapes = tuple([_shape_of_array(array) for array in arrays])
         kinds = self._kinds.get(shapes)
         if kinds is None:
