@@ -79,9 +79,9 @@ class _Kind:
 
     def is_met(self, value: object) -> bool:
         """True for an array that needs no conversion, its integers in range."""
-        if type(value) is not np.ndarray:
+        if not isinstance(value, np.ndarray):
             return False
-        array = cast(Array, value)
+        array: Array = value
         if array.dtype != self.dtype or not array.flags.c_contiguous:
             return False
         # As an unsigned number, a negative one is beyond every extent.
@@ -89,9 +89,9 @@ class _Kind:
 
 
 def _shape_of_array(value: object) -> tuple[int, ...]:
-    if type(value) is not np.ndarray:
+    if not isinstance(value, np.ndarray):
         return ()
-    array = cast(Array, value)
+    array: Array = value
     return array.shape
 
 
