@@ -67,16 +67,28 @@ class _Eraser:
         found += self.indices()
         found += [self.tensor(tensor) for tensor in program.tensors if self.is_declared(tensor)]
         found += [self.step(step) for step in program.statements]
-        if program.objective is not None:
-            target = tree.Name(self.name(program.objective.tensor))
-            found.append(tree.Minimize(program.objective.sense, target))
-        found += [self.report(report) for report in program.reports]
-        found += [self.step(step) for step in program.updates]
+        found += self.objectives()
         if program.train is not None:
             settings = tuple(self.option(*pair) for pair in program.train.settings)
             options = tuple(self.option(*pair) for pair in program.train.options)
             found.append(tree.Train(program.train.optimizer, settings, options))
         return found
+
+    def objectives(self) -> list[tree.Statement]:
+        """Each objective, and the updates that stand after it; the reports after the first."""
+        program = self.program
+        found: list[tree.Statement] = []
+        reports: list[tree.Statement] = [self.report(report) for report in program.reports]
+        begin = 0
+        for objective in program.objectives:
+            found += [self.step(step) for step in program.updates[begin : objective.after]]
+            begin = objective.after
+            over = tuple(self.name(name) for name in objective.over or ())
+            target = tree.Name(self.name(objective.tensor))
+            found.append(tree.Minimize(objective.sense, target, over=over))
+            found, reports = [*found, *reports], []
+        found += reports
+        return found + [self.step(step) for step in program.updates[begin:]]
 
     def name(self, key: str) -> tree.Identifier:
         if key in self.spellings:

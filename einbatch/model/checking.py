@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from einbatch.autodiff import differentiate
+from einbatch.autodiff import differentiate, split_objectives
 from einbatch.data import generator
 from einbatch.diagnostics import Diagnostic, diagnostic, fail
 from einbatch.dual import directional_derivative
@@ -29,9 +29,10 @@ RANGES = ((-1.0, 1.0), (0.1, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A checked cotangent: right where there is no diagnostic."""
+    """A checked cotangent under an objective: right where there is no diagnostic."""
 
     cotangent: str
+    objective: str
     diagnostic: Diagnostic | None
     note: str = ""
 
@@ -53,14 +54,16 @@ def check_derived(front: Front, seed: int = 0) -> list[Finding]:
 
     Both go along one random direction through the loop nest, in float64.
     """
-    program, suffix = front.forward, front.forward.cotangent
+    return [finding for part in split_objectives(front.forward) for finding in _checked(part, seed)]
+
+
+def _checked(program: Program, seed: int) -> list[Finding]:
+    """What `check_derived` finds of one objective."""
     inputs = [t.name for t in program.of_kind("input") if not t.integer]
     derived = differentiate(program, inputs)
     example = find_example(program, seed)
     values = run(derived, example.arrays, example.extents_of(derived))
-    objective = derived.find_tensor(program.objective.tensor) if program.objective else None
-    assert objective is not None
-    names = [*(t.name for t in program.of_kind("param")), *inputs]
+    names, suffix = (*program.trained, *inputs), program.cotangent
     return [_derived_finding(program, name, suffix, values, example, seed) for name in names]
 
 
@@ -124,6 +127,7 @@ def _derived_finding(
     seed: int,
 ) -> Finding:
     tensor = program.tensor(name)
+    objective = program.objectives[0].tensor
     direction = generator(seed, f"direction {name}").uniform(-1, 1, np.shape(example.arrays[name]))
     slope = float(np.sum(values[name + suffix] * direction)) / _scale(program, tensor, example)
     exact = directional_derivative(program, example.arrays, example.extents, {name: direction})
@@ -132,9 +136,9 @@ def _derived_finding(
     off, far = abs(slope - exact) / size, abs(slope - rough) / size
     note = f"dual numbers {off:.0e}, central differences {far:.0e}"
     if off <= DUAL_TOLERANCE and (far <= DIFFERENCE_TOLERANCE or np.isnan(far)):
-        return Finding(name + suffix, None, note)
+        return Finding(name + suffix, objective, None, note)
     if off <= DUAL_TOLERANCE:
-        return Finding(name + suffix, None, f"{note}: a kink is near")
+        return Finding(name + suffix, objective, None, f"{note}: a kink is near")
     item = diagnostic(
         "E0810",
         f"along a random direction, `{name + suffix}` gives {slope:.9g}; dual numbers give "
@@ -142,7 +146,7 @@ def _derived_finding(
         (tensor.span, "derived with respect to this"),
         help="this is a fault of einbatch's own; please report it with the program",
     )
-    return Finding(name + suffix, item, note)
+    return Finding(name + suffix, objective, item, note)
 
 
 def _scale(program: Program, tensor: Tensor, example: Example) -> int:

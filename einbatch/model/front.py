@@ -120,4 +120,5 @@ def _forward(program: Program) -> Program:
         for tensor in program.tensors
         if tensor.name in known or (tensor.kind in ("input", "param") and tensor.name != STEP)
     )
-    return replace(program, tensors=kept, updates=(), train=None)
+    objectives = tuple(replace(objective, after=0) for objective in program.objectives)
+    return replace(program, tensors=kept, objectives=objectives, updates=(), train=None)

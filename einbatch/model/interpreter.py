@@ -160,16 +160,17 @@ class Model:
         moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> tuple[float, dict[str, Array]]:
-        """The objective (the mean loss, or the scalar), and the cotangent of each param.
+        """The objective (the mean loss, or the scalar), and the cotangent of each trained param.
 
-        `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
+        Of several objectives, the value is the first one's, and a param's cotangent that of
+        the objective that is over it. `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
         the mean, by the batch convention; a param's is the derivative.
         """
         asked = fold_names(wrt)
         derived = self._differentiated(asked, False)
         assert self.program.objective is not None
         objective, suffix = self.program.objective.tensor, self.program.cotangent
-        names = tuple(dict.fromkeys((*(tensor.name for tensor in self.params), *asked)))
+        names = tuple(dict.fromkeys((*self.program.trained, *asked)))
         outputs = (objective, *(name + suffix for name in names))
         given = self._inputs(data, inputs)
         values = self._values(derived, outputs, self._params(params), given, moment)
@@ -184,15 +185,16 @@ class Model:
         moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> dict[str, Array]:
-        """The Hessian of the objective to the params, times `direction`, for each param.
+        """The Hessian of the objective to the params, times `direction`, for each trained param.
 
-        `direction` has an array for each param, of its shape; so has the result.
+        `direction` has an array for each of these, of its shape; so has the result. Of
+        several objectives, each has its own Hessian, to the params that it is over.
         """
         curved = self._curvature
         given = merge_names(direction)
         check_names(given, list(curved.directions), "param")
         for tensor in self.params:
-            if tensor.name not in given:
+            if tensor.name in curved.directions and tensor.name not in given:
                 raise missing(tensor)
         along = {curved.directions[name]: value for name, value in given.items()}
         whole = {**self._inputs(data, inputs), **along}
@@ -202,7 +204,7 @@ class Model:
 
     @cached_property
     def _curvature(self) -> Curvature:
-        return curvature(self._differentiated((), False))
+        return curvature(self.front.forward, self._differentiated((), False))
 
     def step(
         self,

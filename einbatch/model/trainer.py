@@ -26,7 +26,10 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 class Updating:
-    """What one update computes: the objective, the reports, new params and new state."""
+    """What one update computes: the loss, what is shown beside it, new params and new state.
+
+    The loss is the first objective's value; further ones are shown with the reports.
+    """
 
     def __init__(self, training: Training, execution: Execution) -> None:
         training.check()
@@ -35,7 +38,7 @@ class Updating:
         self.execution = execution
         self.counter = training.step
         self.objective = program.objective.tensor
-        self.reports = tuple(report.target for report in program.reports)
+        self.reports = program.shown
         self.outputs = (self.objective, *self.reports)
         derived = differentiate(program, keep=True)
         steps = (*derived.statements, *derived.reports)  # of the params before the update
@@ -52,8 +55,8 @@ class Updating:
         return {self.counter: np.asarray(count, self.execution.dtype)}
 
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
-        """Objective and reports as numbers, the objective's mean over the batch."""
-        return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+        """Objectives and reports as numbers: an objective's mean over the batch."""
+        return tuple(map(mean_of, results))
 
 
 class Trainer:

@@ -93,8 +93,9 @@ def _simple(
             return f"{left} {operator} {show(value)}"
         case n.Sample(target=target, draw=draw):
             return f"{show(target)} ~ {_draw(draw, spell)}"
-        case n.Minimize(sense=sense, target=target):
-            return f"{sense} {show(target)}"
+        case n.Minimize(sense=sense, target=target, over=over):
+            names = f" over {', '.join(map(spell, over))}" if over else ""
+            return f"{sense} {show(target)}{names}"
         case n.Report(name=name, value=value):
             return f"report {spell(name)} = {show(value)}"
         case n.Train():

@@ -26,7 +26,7 @@ from functools import cache
 
 from einbatch.diagnostics import NOWHERE, EinbatchError, Source, Span, fail
 from einbatch.elaborate.scope import collect
-from einbatch.ir import Program, Value, evaluate_constant, statements_of
+from einbatch.ir import Objective, Program, Value, evaluate_constant, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
 from einbatch.train.recipes import PLAIN_SGD, at, resolve_optimizer, resolve_settings
@@ -86,20 +86,31 @@ def _inlined(
     text = optimizer.text
     if name == "sgd" and _is_zero(program, "momentum", values):
         text = PLAIN_SGD
-    ascends = program.objective is not None and program.objective.sense == "maximize"
     taken = {identifier.key for identifier in instances(tree, n.Identifier)}
     if STEP in text:
         _check_step_is_free(name, tree, span)
-    statements: list[n.Statement] = []
-    for param in tree.statements:
-        if isinstance(param, n.Param):
-            inliner = _Inliner(param, values, program.cotangent, taken, span, ascends)
-            statements += inliner.statements(_template(text))
+    params = [param for param in tree.statements if isinstance(param, n.Param)]
     bare = [replace(s, optimizer=None, settings=()) if s is train else s for s in tree.statements]
-    place = max(*_positions(tree, n.Train), 1 + max(_positions(tree, n.Minimize), default=-1), 0)
-    if train is None:
-        place = len(bare)
-    return replace(tree, statements=(*bare[:place], *statements, *bare[place:]))
+    for place, objective in reversed(list(_places(tree, program))):
+        statements: list[n.Statement] = []
+        for param in params:
+            if param.name.key in program.params_of(objective):
+                ascends = objective.sense == "maximize"
+                inliner = _Inliner(param, values, program.cotangent, taken, span, ascends)
+                statements += inliner.statements(_template(text))
+        bare[place:place] = statements
+    return replace(tree, statements=tuple(bare))
+
+
+def _places(tree: n.Tree, program: Program) -> Iterator[tuple[int, Objective]]:
+    """Where the updates of each objective go: before the next one, the last one's at the end.
+
+    At the end is before the `train` line, where that stands behind.
+    """
+    lines = [k for k, line in enumerate(tree.statements) if isinstance(line, n.Minimize)]
+    trains = [k for k, line in enumerate(tree.statements) if isinstance(line, n.Train)]
+    last = max(*trains, lines[-1] + 1) if trains else len(tree.statements)
+    return zip((*lines[1:], last), program.objectives, strict=True)
 
 
 def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
@@ -211,7 +222,3 @@ class _Inliner:
         if not self.param.axes:
             return n.Name(tensor, self.span)
         return n.Access(tensor, tuple(n.Name(axis) for axis in self.param.axes), self.span)
-
-
-def _positions(tree: n.Tree, kind: type[n.Statement]) -> list[int]:
-    return [k for k, statement in enumerate(tree.statements) if isinstance(statement, kind)]
