@@ -511,6 +511,17 @@ def test_update_statements_of_ones_own(backend: str):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_state_may_be_written_and_never_read(backend: str):
+    text = "param w = 0.5\nstate a = 0\nL = w^2\nminimize L\na = w.grad\nw -= 0.1*w.grad\n"
+    model = eb.parse(text, dtype="float64", backend=backend)
+    params, state = model.step(model.init())
+    assert (params, state) == ({"w": pytest.approx(0.4)}, {"step": 1, "a": 1})
+    trainer = model.trainer()
+    trainer.step()
+    assert trainer.state == {"step": 1, "a": 1}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_reports_are_of_the_params_before_the_update(backend: str):
     model = eb.parse(OWN, dtype="float64", backend=backend)
     result = model.fit(x=np.ones((2, 3)), epochs=1)

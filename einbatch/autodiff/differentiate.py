@@ -96,9 +96,7 @@ class _Differentiation:
         cotangents = tuple(self.cotangent_tensor(name) for name in targets)
         written = {statement.target for statement in statements_of(program.statements)}
         used = tuple(t for t in program.tensors if t.kind != "value" or t.name in written)
-        forward = replace(
-            program, tensors=used, objectives=(), reports=(), updates=(), train=None
-        )
+        forward = replace(program, tensors=used, objectives=(), reports=(), updates=(), train=None)
         return Derivation(forward, tuple(backward), cotangents, self.used_indices(backward))
 
     def adjoints(self, steps: tuple[Step, ...], scans: tuple[str, ...]) -> Iterator[Step]:

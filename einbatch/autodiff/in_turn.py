@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from einbatch.ir.build import fresh_tensor, names_of
+from einbatch.ir.build import names_of
 from einbatch.ir.program import Objective, Program, Statement, Step, Tensor, statements_of
 from einbatch.ir.traverse import map_statements, reads, rename_tensors, written
 
@@ -94,11 +94,12 @@ def _at_new_params(
 def under(name: str, objective: str, taken: set[str]) -> str:
     """A name for what a tensor is under an objective: `s_lossG`; entered in `taken`."""
     base, dot, level = name.partition(".grad")
-    found = f"{base}_{objective}{dot}{level}"
-    if base == objective or found in taken:
-        return fresh_tensor(name, taken)
-    taken.add(found)
-    return found
+    found, number = f"{base}_{objective}", 1
+    while found in taken or found + dot + level in taken:
+        number += 1
+        found = f"{base}_{objective}{number}"
+    taken.add(found + dot + level)
+    return found + dot + level
 
 
 def _cotangents(section: Section, copied: Names, suffix: str) -> Names:

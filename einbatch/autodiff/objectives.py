@@ -78,7 +78,9 @@ def _sections(
     """The forward statements, their parts named for all objectives, and what each one adds."""
     base, found = program, list[tuple[Program, Derivation]]()
     for part in split_objectives(program):
-        whole = replace(part, statements=base.statements, indices=base.indices, tensors=base.tensors)
+        whole = replace(
+            part, statements=base.statements, indices=base.indices, tensors=base.tensors
+        )
         derivation = derive(_with_left_out(program, whole), _asked(part, wrt), simplify=simplify)
         indices = (*derivation.forward.indices, *derivation.indices)
         base = replace(derivation.forward, indices=indices)

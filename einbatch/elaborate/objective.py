@@ -32,6 +32,8 @@ def resolve_objectives(
     attempts.keep(_check_apart(lines))
     found: list[tuple[int, Objective]] = []
     for place, line in enumerate(lines):
+        for param in line.over:
+            attempts.attempt(lambda param=param: _check_param(param, scope))
         objective = attempts.attempt(lambda line=line: _resolve_objective(line, scope))
         if objective is not None:
             found.append((place, objective))
@@ -51,8 +53,6 @@ def _resolve_objective(line: tree.Minimize, scope: Scope) -> Objective:
             (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
             help="give what is to be minimized a name by a statement",
         )
-    for param in line.over:
-        _check_param(param, scope)
     over = tuple(param.key for param in line.over) or None
     return Objective(line.sense, name.key, over, span=line.span)
 
@@ -67,22 +67,22 @@ def _check_param(name: tree.Identifier, scope: Scope) -> None:
             f"`{name.key}` is {WORDS[symbol.meaning]}; an objective is minimized over params",
             (name.span, "named here"),
             (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
-            help=f"name params only, or declare it: `param {name.key}[…] = …`",
+            help="name only what a `param` line declares: that is what an objective changes",
         )
 
 
 def _check_apart(lines: list[tree.Minimize]) -> Iterator[Diagnostic]:
     """Several objectives have params of their own: none without a list, none in two of them."""
-    for line in lines:
-        others = [item for item in lines if item is not line]
-        if others and not line.over:
-            yield diagnostic(
-                "E0417",
-                "of several objectives, each names the params that it is over",
-                (line.span, "this one names none"),
-                (others[0].span, "another one here"),
-                help="write `minimize L over W, C`, or minimize one sum of all of them",
-            )
+    bare = next((line for line in lines if not line.over), None)
+    if bare is not None and len(lines) > 1:
+        other = next(line for line in lines if line is not bare)
+        yield diagnostic(
+            "E0417",
+            "of several objectives, each names the params that it is over",
+            (bare.span, "this one names none"),
+            (other.span, "another one here"),
+            help="write `minimize L over W, C`, or minimize one sum of all of them",
+        )
     seen: dict[str, tree.Identifier] = {}
     for param in (name for line in lines for name in line.over):
         if param.key in seen:

@@ -25,7 +25,7 @@ def find_warnings(program: Program) -> list[Diagnostic]:
         for statement in statements_of((*program.statements, *program.updates))
         for warning in _repeated_terms(statement)
     ]
-    return [*found, *_averaged_twice(program)]
+    return [*found, *_averaged_twice(program), *_in_no_list(program)]
 
 
 def _repeated_terms(statement: Statement) -> Iterator[Diagnostic]:
@@ -83,6 +83,21 @@ def _is_sum(value: Expression) -> bool:
             return True
         case _:
             return False
+
+
+def _in_no_list(program: Program) -> Iterator[Diagnostic]:
+    """Of several objectives, each param is most likely meant to belong to one."""
+    if len(program.objectives) < 2:
+        return
+    for param in program.of_kind("param"):
+        if param.name not in program.trained:
+            yield diagnostic(
+                "W0403",
+                f"no objective is over `{param.name}`: it stays as it is",
+                (param.span, "declared here"),
+                (program.objectives[-1].span, "the last objective"),
+                help=f"add `{param.name}` to a list; what is never trained can be an `input`",
+            )
 
 
 def _averaged_twice(program: Program) -> Iterator[Diagnostic]:

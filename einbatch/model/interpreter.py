@@ -163,8 +163,8 @@ class Model:
         """The objective (the mean loss, or the scalar), and the cotangent of each trained param.
 
         Of several objectives, the value is the first one's, and a param's cotangent that of
-        the objective that is over it. `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
-        the mean, by the batch convention; a param's is the derivative.
+        the objective that is over it. `wrt` adds inputs. A batched tensor's cotangent is B
+        times the derivative of the mean, by the batch convention; a param's is the derivative.
         """
         asked = fold_names(wrt)
         derived = self._differentiated(asked, False)
@@ -229,10 +229,9 @@ class Model:
         whole = {**given, **updating.counted(count + 1), **kept}
         moment = Moment(seed, count + 1, training=True)
         bound = bind(updating.program, whole, self.dtype, self.load_input, moment)
-        names = (*updating.params, *updating.states)
-        values = self.execution.run(
-            updating.program, bound.arrays, bound.extents, names, updates=True
-        )
+        program, names = updating.program, updating.moved
+        moved = self.execution.run(program, bound.arrays, bound.extents, names, updates=True)
+        values = kept | moved
         states: dict[str, Array | int] = {STEP: count + 1}
         states |= {name: values[name] for name in updating.states}
         return {name: values[name] for name in updating.params}, states

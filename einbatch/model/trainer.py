@@ -29,6 +29,7 @@ class Updating:
     """What one update computes: the loss, what is shown beside it, new params and new state.
 
     The loss is the first objective's value; further ones are shown with the reports.
+    `moved` are the params and states that the update has to do with; others stay.
     """
 
     def __init__(self, training: Training, execution: Execution) -> None:
@@ -47,6 +48,9 @@ class Updating:
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))
         self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+        self.moved = tuple(
+            name for name in (*self.params, *self.states) if self.program.find_tensor(name)
+        )
 
     def counted(self, count: int) -> dict[str, Array]:
         """The input that takes the number of the update, where the updates read it."""
@@ -176,13 +180,13 @@ class Trainer:
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
-        outputs = (*updating.outputs, *kept)
+        outputs = (*updating.outputs, *updating.moved)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
             given = {**arrays, **kept, **self._given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
-            for name, own in kept.items():
-                np.copyto(own, values[name])
+            for name in updating.moved:
+                np.copyto(kept[name], values[name])
             return updating.values(tuple(values[name] for name in updating.outputs))
 
         return walked

@@ -33,6 +33,10 @@ class Wanted:
     outputs: Mapping[str, int]
     final: Mapping[str, int]
 
+    def rewritten(self) -> tuple[int, ...]:
+        """Where what is to be rewritten lies, though nothing may read it."""
+        return tuple(self.start[name] for name in self.final)
+
 
 def find_wanted(
     low: Lowering, start: Mapping[str, int], names: tuple[str, ...], updates: bool
@@ -55,7 +59,7 @@ def scaled_once(low: Lowering, wanted: Wanted) -> Wanted:
     """
     if len(low.graph.loops) > 1:
         return wanted
-    values = (*wanted.outputs.values(), *wanted.final.values())
+    values = (*wanted.outputs.values(), *wanted.final.values(), *wanted.rewritten())
     low.graph, numbers, scaled = fold_scales(low.graph, values)
     current = {name: numbers[old] for name, old in low.current.items() if old in numbers}
     for name, old in low.current.items():
@@ -78,7 +82,7 @@ def assemble(
     low: Lowering, wanted: Wanted, steps: tuple[Step, ...], describe_statement: Describe | None
 ) -> Plan:
     """The plan of what is wanted."""
-    kept = (*wanted.outputs.values(), *wanted.final.values())
+    kept = (*wanted.outputs.values(), *wanted.final.values(), *wanted.rewritten())
     values, numbers = keep_wanted(low.graph, kept)
     values, left, fused = fuse_products(values, {numbers[old] for old in kept})
     fused = {old: fused[new] for old, new in numbers.items() if new in fused}

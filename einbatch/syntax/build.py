@@ -153,10 +153,7 @@ class Builder(Transformer[Lexeme, Any]):
 
     def minimize(self, children: Children) -> n.Minimize:
         sense = "minimize" if kind_of(children[0]) == "MINIMIZE" else "maximize"
-        word, *over = names_in(children[2:]) or (None,)
-        if word is not None and word.key != "over":
-            raise _no_over(word)
-        return n.Minimize(sense, target_of(children[1]), span_of(children), tuple(over))
+        return n.Minimize(sense, target_of(children[1]), span_of(children), names_in(children[2:]))
 
     def report(self, children: Children) -> n.Report:
         return n.Report(names_in(children)[0], expression_of(children[-1]), span_of(children))
@@ -334,15 +331,6 @@ def _no_direction(word: n.Identifier) -> EinbatchError:
         f"a scan has no direction `{word.key}`",
         (word.span, "here"),
         help="write `scan t:` for upward, `scan t down:` for downward",
-    )
-
-
-def _no_over(word: n.Identifier) -> EinbatchError:
-    return fail(
-        "E0123",
-        f"an objective has no `{word.key}`",
-        (word.span, "here"),
-        help="write `minimize loss`, or `minimize loss over W, C` with the params to be changed",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,43 @@ def test_check_grads_finds_the_wrong_one_of_two_contributions(run: Run, tmp_path
     err = run("check", "--grads", path).err
     assert err.count("-->") == 1
     assert " 10 | for b,i: W.grad[i] -= " in err
+
+
+def test_check_grads_of_two_objectives(run: Run, tmp_path: Path):
+    """A claim is about the nearest objective above; that of a param about the param's own."""
+    path = tmp_path / "game.ein"
+    path.write_text(
+        "batch b < B\ninput x[b]\nparam w = 1\nparam g = 2\n"
+        "y[b] = w*g*x[b]\nD[b] = y[b]^2\nG[b] = y[b]*w\n"
+        "minimize D over w\n"
+        "for b: y.grad[b] += 2*D.grad[b]*y[b]\n"
+        "minimize G over g\n"
+        "for b: y.grad[b] += 2*w*G.grad[b]\n"
+        "for b: w.grad += 1/B*y.grad[b]*g*x[b]\n"
+        "for b: g.grad += 1/B*y.grad[b]*w*x[b]\n"
+    )
+    code, out, err = run("check", "--grads", path)
+    assert code == 1
+    assert out.splitlines()[:4] == [
+        "y.grad of D, written by hand: OK",
+        "w.grad of D, written by hand: OK",
+        "y.grad of G, written by hand: WRONG",
+        "g.grad of G, written by hand: OK",
+    ]
+    assert out.count(", derived: OK") == 4
+    assert err.count("error[") == 1
+    assert " 11 | for b: y.grad[b] += 2*w*G.grad[b]\n" in err
+
+
+def test_run_shows_the_mean_of_each_objective(run: Run, tmp_path: Path):
+    path = tmp_path / "game.ein"
+    path.write_text(
+        "batch b < B\ninput x[b] = [1, 3]\nparam w = 1\nparam g = 2\n"
+        "D[b] = w*x[b]\nG[b] = g*x[b]^2\nminimize D over w\nminimize G over g\n"
+    )
+    assert run("run", path).out.endswith("mean D = 2.0\nmean G = 10.0\n")
+    found = json.loads(run("run", path, "--json").out)
+    assert (found["loss"], found["reports"]) == (2, {"train": {"G": 10}, "holdout": {}})
 
 
 def test_check_grads_with_nothing_to_check(run: Run, tmp_path: Path):
