@@ -87,6 +87,7 @@ class _Differentiation:
         writes = Counter(statement.target for statement in statements_of(program.statements))
         self.pull = Pull(program, self.active, kept, names_of(program), textbook, writes)
         self.started: set[str] = set()
+        self.places: dict[str, Tensor] = {}
 
     def run(self) -> Derivation:
         program = self.program
@@ -145,7 +146,10 @@ class _Differentiation:
             return
         guard = ZERO if statement.partial else None
         cotangent = Read(self.name(statement.target), statement.subscripts, guard)
-        contributions = list(self.pull.statement(statement, cotangent))
+        contributions = list(self.pull.statement(statement, cotangent, scans))
+        for place in self.pull.places[len(self.places) :]:
+            self.places[place.tensor.name] = place.tensor
+            yield replace(place.statement, span=statement.span)
         for contribution in reversed(contributions):
             is_zero = ("*", ZERO) in contribution.flow.factors
             if contribution.read.tensor in self.active and not is_zero:
@@ -229,6 +233,8 @@ class _Differentiation:
         return tensor + self.suffix
 
     def cotangent_tensor(self, name: str) -> Tensor:
+        if name in self.places:
+            return self.places[name]
         tensor = self.program.tensor(name.removesuffix(self.suffix))
         return Tensor(name, "value", tensor.extents, span=tensor.span)
 

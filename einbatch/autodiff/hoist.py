@@ -200,10 +200,6 @@ class _Hoist:
         outer, self.scope = self.scope, (*self.scope, *node.indices)
         if node.reduction in SUMS:
             new = replace(node, body=self.normal(node.body, at_root=False))
-        elif node.reduction in ("max", "min") and len(node.indices) > 1:
-            inner = Reduce(node.reduction, node.indices[1:], node.body, node.span)
-            part = self.hoisted(inner)
-            new = Reduce(node.reduction, node.indices[:1], part, node.span)
         else:
             body = self.atom if node.reduction in ("max", "min") else self.argument
             new = replace(node, body=body(node.body))

@@ -39,8 +39,8 @@ def statements(found: Program) -> list[str]:
 def backward(text: str, *wrt: str, raw: bool = False) -> list[str]:
     """The statements of the derived program that write cotangents, the seed left out."""
     lines = statements(differentiate(program(text), wrt=wrt, simplify=not raw))
-    written = [line for line in lines if ".grad" in line.split("=")[0]]
-    return written[1:]
+    first = next(k for k, line in enumerate(lines) if ".grad" in line.split("=")[0])
+    return lines[first + 1 :]
 
 
 def forward(text: str, *wrt: str) -> list[str]:
