@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from einbatch.autodiff import differentiate
 from einbatch.cli.arguments import constants
-from einbatch.elaborate import erase
+from einbatch.elaborate import erase, find_origins
 from einbatch.model.front import read_program
 from einbatch.syntax import nodes as n
 from einbatch.syntax import read_source, unparse
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     if front.training.step is not None:  # whoever trains gives it, and no text declares it
         kept = tuple(s for s in tree.statements if not _is_counter(s))
         tree = replace(tree, statements=kept)
-    print(unparse(tree), end="")
+    print(unparse(tree, find_origins(front.tree)), end="")
     return 0
 
 

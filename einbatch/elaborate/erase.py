@@ -160,7 +160,7 @@ class _Eraser:
     def step(self, step: Step) -> tree.Scan | tree.For | tree.Assign:
         if isinstance(step, Scan):
             body = tuple(self.step(inner) for inner in step.body)
-            return tree.Scan(self.name(step.index), step.down, body)
+            return tree.Scan(self.name(step.index), step.down, body, step.span)
         return self.statement(step)
 
     def statement(self, statement: Statement) -> tree.For | tree.Assign:
@@ -169,10 +169,13 @@ class _Eraser:
             subscripts = tuple(self.expression(item) for item in statement.subscripts)
             target = tree.Access(self.name(statement.target), subscripts)
         value = self.expression(statement.value)
-        assign = tree.Assign(target, statement.operator, value, partial=statement.partial)
+        assign = tree.Assign(
+            target, statement.operator, value, statement.span, partial=statement.partial
+        )
         if not statement.indices:
             return assign
-        return tree.For(tuple(self.name(index) for index in statement.indices), (assign,))
+        indices = tuple(self.name(index) for index in statement.indices)
+        return tree.For(indices, (assign,), statement.span)
 
     def report(self, statement: Statement) -> tree.Report:
         return tree.Report(self.name(statement.target), self.expression(statement.value))

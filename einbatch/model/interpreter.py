@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from einbatch.autodiff import differentiate
 from einbatch.data import load_source
-from einbatch.diagnostics import Diagnostic
-from einbatch.elaborate import bind_extents, erase, find_warnings
+from einbatch.diagnostics import Diagnostic, Span
+from einbatch.elaborate import bind_extents, erase, find_origins, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, missing
@@ -38,12 +38,16 @@ State = Mapping[str, ArrayLike]
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A derived program; `str()` is its text."""
+    """A derived program; `str()` is its text.
+
+    `origins` names the calls of definitions that its statements come from, by their place.
+    """
 
     program: Program
+    origins: Mapping[Span, str] = field(default_factory=dict[Span, str], compare=False, repr=False)
 
     def __str__(self) -> str:
-        return unparse(erase(self.program))
+        return unparse(erase(self.program), self.origins)
 
 
 class Model:
@@ -85,7 +89,8 @@ class Model:
 
     def derive(self, wrt: Collection[str] = (), *, raw: bool = False) -> Derived:
         """The derived program, with cotangents of the inputs `wrt`; `raw` before simplification."""
-        return Derived(self._differentiated(fold_names(wrt), raw))
+        program = self._differentiated(fold_names(wrt), raw)
+        return Derived(program, find_origins(self.tree))
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
