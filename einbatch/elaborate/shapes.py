@@ -199,9 +199,21 @@ class Shapes:
                 typed[name].extent if name in typed else None,
                 extents.of(("index", name)),
                 self.scope.symbols[name].identifier.span,
+                extents.place_of(("index", name)) or self._data_of(extents, declared, name),
             )
             for name in names
         )
+
+    def _data_of(self, extents: Extents, declared: Declared, index: str) -> Span:
+        """The first input with an axis of the index: its data fix the extent."""
+        root = extents.root(("index", index))
+        inputs = [tensor for tensor in declared.tensors if tensor.kind == "input"]
+        given = [(t.name, len(t.axes), t.span) for t in inputs]
+        given += [(key, *self.ranks[key]) for key in self.implicit]
+        for name, rank, span in given:
+            if any(extents.root(("axis", name, str(k))) == root for k in range(rank)):
+                return span
+        return self.scope.symbols[index].identifier.span
 
     def named_extents(self, extents: Extents) -> tuple[tuple[str, Expression], ...]:
         """The names given to extents, and what they come to."""

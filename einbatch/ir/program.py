@@ -128,13 +128,15 @@ class Index:
     """An index. `declared` is its extent as typed, None where it was inferred.
 
     `extent` is what it comes to: a `Number`, or an expression of `Extent`s of
-    root symbols that only data fix.
+    root symbols that only data fix. `fixed` is the place that fixes it: a declaration,
+    a literal, the input whose data will, or the subscript that leaves it this range.
     """
 
     name: str
     declared: Expression | None
     extent: Expression
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    fixed: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

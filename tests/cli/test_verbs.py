@@ -62,9 +62,50 @@ def test_grad_with_updates_trains_the_same(run: Run, program: Path, tmp_path: Pa
 def test_check_says_so_where_nothing_is_wrong(run: Run, program: Path):
     assert run("check", program) == (0, f"{program}: no errors\n", "")
     out = run("check", "-v", program).out
-    assert "index k < 2\n" in out
+    assert "\nk < 2 " in out
     assert "input x: B × 3, float32\n" in out
     assert "input t: B, integers\n" in out
+
+
+RANGES = """\
+batch b < B
+index i < 8, k < 3
+let J = 4
+index h̃ < 2*J
+input x[b,t,i]
+input K[k] = [1,
+              2, 3]
+input label[b] in i
+input more[n,b] from "nowhere.npz"
+param W[i,h̃] = 0
+y[b,p] += K[k]*x[b,2*p+k,3]
+z[b,q] = y[b,q+1]
+for i: long[i] = W[i,0] + W[i,1] + W[i,2] + W[i,3] + W[i,4] + W[i,5]
+for m: T[2*m+1] = K[m]
+for g: u[g] = long[7-g]*W[2*g,0]
+"""
+
+TABLE = """\
+index < extent              fixed at
+b < B                       5:7       input x[b,t,i]
+i < 8                       2:11      index i < 8, k < 3
+k < 3                       2:18      index i < 8, k < 3
+h̃ < 8                       4:12      index h̃ < 2*J
+t < |t|                     5:7       input x[b,t,i]
+n < |n|                     9:7       input more[n,b] from "nowhere.npz"
+p < floor((|t| - 3)/2) + 1  11:20     y[b,p] += K[k]*x[b,2*p+k,3]
+q < floor((|t| - 3)/2)      12:14     z[b,q] = y[b,q+1]
+m < 3                       2:18      index i < 8, k < 3
+g < 4                       15:27     for g: u[g] = long[7-g]*W[2*g,0]
+
+"""
+
+
+def test_check_says_what_each_index_runs_over_and_where_that_is_fixed(run: Run, tmp_path: Path):
+    path = tmp_path / "ranges.ein"
+    path.write_text(RANGES, "utf-8")
+    out = run("check", "-v", path).out
+    assert out.startswith(TABLE)
 
 
 def test_check_shows_all_errors_and_warnings(run: Run, tmp_path: Path):
