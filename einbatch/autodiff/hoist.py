@@ -240,7 +240,7 @@ class _Hoist:
         axes = tuple(sorted(found, key=_position(order)))
         self.scope = axes
         value = self.normal(part, at_root=True)
-        name = fresh_tensor(self.statement.target, self.taken)
+        name = fresh_tensor(self.statement.target.partition(".grad")[0], self.taken)
         self.active.add(name)
         self.scope, self.conditions = scope, conditions
         subscripts = tuple(map(IndexValue, axes))

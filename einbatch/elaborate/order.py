@@ -33,18 +33,20 @@ def check_order(program: Program, failed: Collection[str] = ()) -> Iterator[Diag
 
 @dataclass(slots=True)
 class _Order:
-    """What has a value so far, and who wrote and read it first."""
+    """What has a value so far, who wrote it first, and who has read it."""
 
     program: Program
     known: set[str]
     first_write: dict[str, Span] = field(default_factory=dict[str, Span])
-    first_read: dict[str, Span] = field(default_factory=dict[str, Span])
+    reads: dict[str, list[tuple[Round, Read]]] = field(
+        default_factory=dict[str, list[tuple[Round, Read]]]
+    )
 
     def forward(self, step: Round) -> Iterator[Diagnostic]:
         for read in reads_of(step.statement):
             if step.is_of_another_round(read):
                 continue
-            self.first_read.setdefault(read.tensor, read.span)
+            self.reads.setdefault(read.tensor, []).append((step, read))
             if read.tensor not in self.known:
                 yield self.before(read)
         yield from self.write(step)
@@ -70,7 +72,7 @@ class _Order:
     def updates(self, constants: Mapping[str, int]) -> Iterator[Diagnostic]:
         """Updates rewrite params and states; their temporaries have a value before a read."""
         forward = dict(self.first_write)
-        self.first_read.clear()
+        self.reads.clear()
         for number, steps in enumerate(self.program.sections):
             self.known |= set(self.derived(number))
             for step in rounds_of(steps, constants):
@@ -97,7 +99,7 @@ class _Order:
         suffix = self.program.cotangent
         target = step.statement.target
         for read in reads_of(step.statement):
-            self.first_read.setdefault(read.tensor, read.span)
+            self.reads.setdefault(read.tensor, []).append((step, read))
             if read.tensor not in self.known:
                 yield self.before(read)
         if target in forward:
@@ -114,6 +116,8 @@ class _Order:
     def write(self, step: Round) -> Iterator[Diagnostic]:
         statement = step.statement
         name = statement.target
+        reads = (read for other, read in self.reads.get(name, ()) if other.meets(read, step))
+        read = next(reads, None) if name in self.first_write else None
         if statement.operator == "=" and name in self.first_write:
             yield diagnostic(
                 "E0409",
@@ -122,12 +126,12 @@ class _Order:
                 (self.first_write[name], "it got its value here"),
                 help="use another name, or accumulate with `+=`",
             )
-        elif name in self.first_read and name in self.first_write and not step.writes_ahead():
+        elif read is not None:
             yield diagnostic(
                 "E0408",
                 f"`{name}` is accumulated into after something has read it",
                 (statement.span, "written here"),
-                (self.first_read[name], "read here"),
+                (read.span, "read here"),
                 help="move this statement before the read, or use another name",
             )
         self.first_write.setdefault(name, statement.span)

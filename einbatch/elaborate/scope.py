@@ -58,7 +58,8 @@ class Scope:
     def holder(self, key: str) -> str:
         """The tensor whose cotangent a name is: `W` of `W.grad`, or the name itself.
 
-        `s_loss.grad` is that of `s` under the objective `loss`, where there is no `s_loss`.
+        Where there is no `s_loss`, `s_loss.grad` is that of `s` under the objective `loss`,
+        and `s_1.grad` an earlier value of `s.grad`.
         """
         base, dot, _ = key.rpartition(".grad")
         if not dot or base in self.symbols:
@@ -67,7 +68,7 @@ class Scope:
         cuts = [k for k, character in enumerate(base) if character == "_"]
         for cut in reversed(cuts):
             tensor, objective = base[:cut], base[cut + 1 :]
-            if tensor in self.symbols and {objective, objective.rstrip("0123456789")} & known:
+            if tensor in known and {objective, objective.rstrip("0123456789")} & {*known, ""}:
                 return tensor
         return base
 
