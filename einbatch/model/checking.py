@@ -9,7 +9,7 @@ import numpy as np
 
 from einbatch.autodiff import differentiate, split_objectives
 from einbatch.data import generator
-from einbatch.diagnostics import Diagnostic, diagnostic, fail
+from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic, fail
 from einbatch.dual import directional_derivative
 from einbatch.elaborate import bind_extents, constant_values
 from einbatch.ir import Extent, Number, Program, Tensor, evaluate_constant, walk
@@ -21,6 +21,8 @@ from einbatch.model.front import Front
 
 BATCH, OTHERS = 3, (4, 2, 5)
 """The extents that data would fix: the batch's, and the others' in turn."""
+FACTORS = (1, 2, 4, 8)
+"""What the others are multiplied by, where subscripts reach further."""
 DUAL_TOLERANCE, DIFFERENCE_TOLERANCE = 1e-9, 1e-5
 DIFFERENCE = 1e-5
 RANGES = ((-1.0, 1.0), (0.1, 1.0))
@@ -70,10 +72,8 @@ def _checked(program: Program, seed: int) -> list[Finding]:
 def find_example(program: Program, seed: int) -> Example:
     """Random data on which the objective is finite; E0807 where none is found."""
     assert program.objective is not None
-    forward = replace(program, updates=(), reports=())
     for low, high in RANGES:
-        example = _draw(program, seed, low, high)
-        value = run(forward, example.arrays, example.extents)[program.objective.tensor]
+        example, value = _fitting(program, seed, low, high)
         if np.isfinite(value).all():
             return example
     raise fail(
@@ -84,9 +84,28 @@ def find_example(program: Program, seed: int) -> Example:
     )
 
 
-def _draw(program: Program, seed: int, low: float, high: float) -> Example:
+def _fitting(program: Program, seed: int, low: float, high: float) -> tuple[Example, Array]:
+    """Random data and the objective's values: of the least extents in which it has some.
+
+    Subscripts may reach further than the first extents do, which are arbitrary.
+    """
+    assert program.objective is not None
+    forward = replace(program, updates=(), reports=())
+    for factor in FACTORS:
+        try:
+            example = _draw(program, seed, low, high, factor)
+            values = run(forward, example.arrays, example.extents)
+        except EinbatchError:
+            if factor == FACTORS[-1]:
+                raise
+        else:
+            return example, np.asarray(values[program.objective.tensor])
+    raise AssertionError
+
+
+def _draw(program: Program, seed: int, low: float, high: float, factor: int) -> Example:
     given = (*program.of_kind("input"), *program.of_kind("param"), *program.of_kind("state"))
-    symbols = _choose_extents(program)
+    symbols = _choose_extents(program, factor)
     constants = constant_values(program, symbols)
     shapes = {
         tensor.name: tuple(int(evaluate_constant(e, constants, symbols)) for e in tensor.extents)
@@ -105,15 +124,15 @@ def _draw(program: Program, seed: int, low: float, high: float) -> Example:
     return Example(arrays, extents)
 
 
-def _choose_extents(program: Program) -> dict[str, int]:
-    """A small extent for every symbol that only data fix; the batch's is 3."""
+def _choose_extents(program: Program, factor: int) -> dict[str, int]:
+    """An extent for every symbol that only data fix: the batch's is 3, others grow by a factor."""
     symbols: dict[str, int] = {}
     batch = program.index(program.batch).extent if program.batch else None
     for tensor in program.of_kind("input"):
         for extent in tensor.extents:
             for node in walk(extent):
                 if isinstance(node, Extent) and node.name not in symbols:
-                    others = OTHERS[len(symbols) % len(OTHERS)]
+                    others = factor * OTHERS[len(symbols) % len(OTHERS)]
                     symbols[node.name] = BATCH if node == batch else others
     return symbols
 
