@@ -575,4 +575,6 @@ def test_integers_never_wrap(backend: str):
         assert caught.value.diagnostics[0].code == "E0625"
         exact = line.replace("n[i]*", "1.0*n[i]*")
         assert eb.parse(f"{text}{exact}\n", backend=backend).forward()["s"].dtype == np.float32
-    assert eb.parse(f"{text}s = sum[i](n[i]*300000000000000000)\n").forward()["s"] == 27 * 3 * 10**17
+    assert (
+        eb.parse(f"{text}s = sum[i](n[i]*300000000000000000)\n").forward()["s"] == 27 * 3 * 10**17
+    )
