@@ -28,6 +28,9 @@ from einbatch.ir import (
     substitute,
 )
 
+Offsets = tuple[int | None, int | None]
+"""The least and the greatest; None where that depends on extents."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -41,17 +44,21 @@ class Round:
     constants: Mapping[str, int]
     writers: Mapping[str, list[Round]] = field(default_factory=dict[str, "list[Round]"], repr=False)
 
-    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> dict[int, int]:
+    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> dict[int, Offsets]:
         """By how many rounds of a scan an axis is ahead (> 0) or behind, for those that tell."""
         forms = (affine_form(subscript, self.constants) for subscript in subscripts)
-        found = {k: _ahead(form, scan) for k, form in enumerate(forms) if form is not None}
-        return {k: offset for k, offset in found.items() if offset is not None}
+        return {
+            k: _ahead(form, scan)
+            for k, form in enumerate(forms)
+            if form is not None and form.coefficient(scan.index) == 1
+        }
 
     def lag(self, read: Read, write: Statement, scan: Scan) -> int | None:
         """How many rounds after the read its element is written (< 0: before); None: who knows."""
         writes = self.offsets(write.subscripts, scan)
         reads = self.offsets(read.subscripts, scan)
-        lags = [offset - writes[k] for k, offset in reads.items() if k in writes]
+        pairs = [(reads[k][1], writes[k][0]) for k in reads if k in writes]
+        lags = [last - first for last, first in pairs if last is not None and first is not None]
         return min(lags, default=None)
 
     def meets(self, read: Read, write: Round) -> bool:
@@ -108,11 +115,17 @@ def _reads_in(expression: Expression) -> Iterator[Read]:
                 yield from _reads_in(child)
 
 
-def _ahead(form: Affine, scan: Scan) -> int | None:
-    if form.coefficients != ((scan.index, 1),):
-        return None
-    number = integer_of(form.offset)
-    return number if number is None or not scan.down else -number
+def _ahead(form: Affine, scan: Scan) -> Offsets:
+    """The least and the greatest number of rounds, over what the other indices are."""
+    rest = form.without(scan.index)
+    least, greatest = integer_of(rest.least()), integer_of(rest.greatest())
+    if not scan.down:
+        return least, greatest
+    return _opposite(greatest), _opposite(least)
+
+
+def _opposite(number: int | None) -> int | None:
+    return None if number is None else -number
 
 
 def check_scan(program: Program) -> Iterator[Diagnostic]:

@@ -125,9 +125,9 @@ def holds(
             expected = derivative(found, arrays, name)
             scale = 1 + np.max(np.abs(expected))
             np.testing.assert_allclose(
-                values[f"{name}.grad"],
+                values[name + found.cotangent],
                 expected,
                 rtol=0,
                 atol=1e-11 * scale,
-                err_msg=f"{name}.grad of\n{shown(derived)}",
+                err_msg=f"{name}{found.cotangent} of\n{shown(derived)}",
             )

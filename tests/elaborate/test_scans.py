@@ -20,6 +20,8 @@ def scan(*lines: str, head: str = "scan t:") -> str:
         ["h[t] = x[t] + (h[t-1] else x[0])"],
         ["h[t] = x[t] + (h[t-lag] else 0)"],
         ["h[t] = x[t] + (h[t-3] else (h[t-1] else 1))"],
+        ["for i: h[t] += x[t]*(h[t-1-i] else 1)"],
+        ["h[t] = sum[i](h[t-2*i-1] else 1)"],
         ["h[t] = (g[t-1] else 0)", "g[t] = h[t] + x[t]"],
         ["h[t] = x[n[t]]"],
         ["for i,j: h[i,t] += z[i,j]*(h[j,t-1] else 1)", "for i: h[i,t] += x[t]"],
@@ -46,6 +48,7 @@ def test_downward_the_later_round_is_the_earlier_one():
         "(h[t+lag] else 0)",
         "(h[t-lag+3] else 0)",
         "(h[2*t-t+1] else 0)",
+        "sum[i](h[t-3+i] else 0)",
         "(h[2*t-9] else 0)",
         "(h[4-t] else 0)",
         "h[mod(t-1)]",
@@ -76,6 +79,7 @@ def test_a_round_reads_its_own_values_once_they_are_written():
     program(scan("g[t] = x[t]", "h[t] = g[t]"))
     assert codes(scan("h[t] = g[t]", "g[t] = x[t]")) == ["E0410"]
     assert codes(scan("h[t] = h[t] + x[t]")) == ["E0410"]
+    assert codes(scan("h[t] = sum[i](h[t-i] else 0)")) == ["E0410"]
 
 
 def test_writing_behind_and_ahead():
