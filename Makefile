@@ -3,7 +3,7 @@
 #   make run     train programs/digits.ein
 #   make test    the tests
 #   make lint    ruff, pyright, import-linter
-#   make bench   the benchmarks
+#   make bench   the quick form of every benchmark
 #   make clean   remove .venv and what the tools leave behind
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -q
 NATIVE := $(wildcard einbatch/backends/numpy/*.[ch])
+BENCHMARKS := perceptron models contractions pointwise compile peak mnist ablation
 
 .PHONY: run test lint format bench clean
 
@@ -30,10 +31,11 @@ format: .venv/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.ready-test
-	@for script in benchmarks/*.py; do \
-	  echo "== $$script"; $(BIN)/python $$script || exit 1; \
+bench: .venv/.ready-bench
+	@for name in $(BENCHMARKS); do \
+	  echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; \
 	done
+	@echo "== startup"; $(BIN)/python -m benchmarks.startup
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -50,6 +52,10 @@ clean:
 .venv/.ready-test: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(PIP) --editable '.[test]'
 	@touch $@ .venv/.ready
+
+.venv/.ready-bench: pyproject.toml $(NATIVE) | .venv/bin/python
+	$(PIP) --editable '.[test,bench]'
+	@touch $@ .venv/.ready .venv/.ready-test
 
 .venv/.ready-dev: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(PIP) --editable '.[test,dev]'

@@ -71,13 +71,13 @@ def show(suite: Suite, outcomes: Sequence[Outcome]) -> list[Table]:
     table.add_column("what it does")
     for outcome in outcomes:
         table.add_column(outcome.case, justify="right")
-    for name, description in PASSES.items():
+    for name, switch in PASSES.items():
         cells: list[str] = []
         for outcome in outcomes:
             times = outcome.microseconds
             off = times.get(f"without {name}")
             cells.append("–" if off is None else show_ratio(off / times[OWN]))
-        table.add_row(name, description, *cells)
+        table.add_row(name, switch.description, *cells)
     return [table]
 
 

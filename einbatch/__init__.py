@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from einbatch.model.function import Function, function
     from einbatch.model.interpreter import Model
     from einbatch.model.load import load, parse
+    from einbatch.model.sources import classes
 
 __all__ = [
     "EinbatchError",
     "Function",
     "Model",
     "Moment",
+    "classes",
     "function",
     "load",
     "load_params",
@@ -38,6 +40,7 @@ _HOMES = {
     "Moment": "einbatch.model.draws",
     "Function": "einbatch.model.function",
     "Model": "einbatch.model.interpreter",
+    "classes": "einbatch.model.sources",
     "function": "einbatch.model.function",
     "load": "einbatch.model.load",
     "load_params": "einbatch.data",

@@ -72,7 +72,7 @@ def run(
 
 
 def _check_fit(tensor: Tensor, cells: Cells) -> None:
-    """E0625 for an integer that 64 bits do not hold."""
+    """E0626 for an integer that 64 bits do not hold."""
     largest = max(cells.values(), key=abs, default=0)
     if abs(largest) > LARGEST_INTEGER:
         raise overflow(int(largest), tensor.span)
@@ -86,6 +86,19 @@ def run_with(
     updates: bool = False,
 ) -> Nest:
     """The program run over any kind of number: `meaning` gives each primitive its function."""
+    nest = prepare(meaning, program, {n: dict(c) for n, c in tensors.items()}, extents)
+    with np.errstate(all="ignore"):
+        nest.run(program.statements, {})
+        if updates:
+            nest.run(program.updates, {})
+        nest.run(program.reports, {})
+    return nest
+
+
+def prepare(
+    meaning: Meaning, program: Program, tensors: dict[str, Cells], extents: Mapping[str, int]
+) -> Nest:
+    """A run of the program in which nothing has run yet."""
     constants: dict[str, float] = {}
     for let in program.lets:
         constants[let.name] = _fitting(evaluate_constant(let.value, constants, extents))
@@ -93,13 +106,7 @@ def run_with(
         tensor.name: tuple(int(evaluate_constant(e, constants, extents)) for e in tensor.extents)
         for tensor in program.tensors
     }
-    nest = Nest(meaning, extents, constants, shapes, {n: dict(c) for n, c in tensors.items()})
-    with np.errstate(all="ignore"):
-        nest.run(program.statements, {})
-        if updates:
-            nest.run(program.updates, {})
-        nest.run(program.reports, {})
-    return nest
+    return Nest(meaning, extents, constants, shapes, tensors)
 
 
 def cells_of(tensor: Tensor, array: ArrayLike) -> Cells:

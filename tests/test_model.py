@@ -572,7 +572,7 @@ def test_integers_never_wrap(backend: str):
     ):
         with pytest.raises(eb.EinbatchError) as caught:
             eb.parse(f"{text}{line}\n", backend=backend).forward()
-        assert caught.value.diagnostics[0].code == "E0625"
+        assert caught.value.diagnostics[0].code == "E0626"
         exact = line.replace("n[i]*", "1.0*n[i]*")
         assert eb.parse(f"{text}{exact}\n", backend=backend).forward()["s"].dtype == np.float32
     assert (

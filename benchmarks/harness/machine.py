@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from einbatch.backends.numpy import native
+
 LIBRARIES = ("numpy", "opt_einsum", "torch", "jax", "jaxlib", "autograd", "numexpr", "mkl")
 
 
@@ -22,6 +24,7 @@ def describe_machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy_blas": _blas(),
+        "einbatch": native.describe(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
         "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
     }
@@ -35,6 +38,7 @@ def show_machine(machine: dict[str, Any]) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}\n"
         f"Python {machine['python']}, NumPy's BLAS: {machine['numpy_blas']}\n"
+        f"einbatch: emitted modules {machine['einbatch']}\n"
         f"{libraries}" + (f"\n{threads}" if threads else "")
     )
 

@@ -13,7 +13,7 @@ from benchmarks.harness.machine import describe_machine, show_machine
 from benchmarks.harness.measure import Effort, Outcome, Wrong, measure
 from benchmarks.harness.plot import plot
 from benchmarks.harness.process import Failed
-from benchmarks.harness.show import console, record_of, summary_of, table_of
+from benchmarks.harness.show import record_of, show_part, summary_of, table_of
 from benchmarks.harness.suite import Suite
 
 Show = Callable[[Suite, Sequence[Outcome]], Sequence[Any]]
@@ -55,7 +55,7 @@ def report(
     """Prints the machine and what came out; writes everything where a path says so."""
     print(show_machine(machine))
     for part in parts:
-        console().print(part, highlight=False)
+        show_part(part)
     if path is not None:
         text = json.dumps({**record, "machine": machine}, indent=1, ensure_ascii=False)
         path.write_text(text + "\n", "utf-8")

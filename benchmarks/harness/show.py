@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,10 +17,14 @@ WIDTH = 160
 """Columns where the output is no terminal: tables are not cut there."""
 
 
-def console() -> Console:
-    """Where tables go."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDTH)
+def show_part(part: Any) -> None:
+    """Prints a line, or a table: in Markdown where the output is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+        if isinstance(part, Table):
+            part.box, part.title = box.MARKDOWN, f"{part.title}\n"
+    console.print(part, highlight=False)
 
 
 def show_time(microseconds: float) -> str:

@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     _run(verbs)
+    _eval(verbs)
+    _predict(verbs)
     _grad(verbs)
     _check(verbs)
     _plan(verbs)
@@ -74,32 +76,119 @@ def _data(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="bind inputs and params by name; may repeat",
     )
+    verb.add_argument(
+        "--data-root",
+        metavar="DIR",
+        help="let the file's own paths point anywhere below this folder, too",
+    )
 
 
 def _precision(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dtype", choices=("float32", "float64"), help="override the dtype")
 
 
-def _run(verbs: Verbs) -> None:
-    verb = _verb(verbs, "run", "Train if the file says `train`, else evaluate and print.")
-    _program(verb)
-    _data(verb)
+def _backend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--backend",
         choices=("numpy", "loops", "jax", "torch"),
         default="numpy",
         help="what runs it",
     )
+
+
+def _load(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--load", metavar="FILE.safetensors", help="read the params")
+    verb.add_argument(
+        "--map",
+        metavar="OURS=THEIRS",
+        action="append",
+        default=[],
+        help="names in that file, `W[j,i]=fc.weight[i,j]` with axes; may repeat",
+    )
+
+
+def _run(verbs: Verbs) -> None:
+    verb = _verb(verbs, "run", "Train if the file says `train`, else evaluate and print.")
+    _program(verb)
+    _data(verb)
+    _backend(verb)
     _precision(verb)
     verb.add_argument("--epochs", metavar="N", type=_count(0), help="override the train line")
     verb.add_argument("--batch", metavar="N", type=_count(1), help="override the train line")
     verb.add_argument("--seed", metavar="N", type=_count(0), help="override the train line")
+    verb.add_argument(
+        "--holdout",
+        metavar="N|FILE|NAME=FILE[:KEY]",
+        action="append",
+        default=[],
+        help="hold out a part (0.2) or a number of examples, or others; may repeat",
+    )
+    verb.add_argument(
+        "--patience", metavar="N", type=_count(0), help="end after N epochs without a better one"
+    )
     verb.add_argument("--no-train", action="store_true", help="evaluate and print only")
     verb.add_argument("--grad", action="store_true", help="also evaluate the backward pass")
     verb.add_argument("--out", metavar="FILE.npz", help="write every named tensor")
     verb.add_argument("--save", metavar="FILE.safetensors", help="write the params")
-    verb.add_argument("--load", metavar="FILE.safetensors", help="read the params")
+    _load(verb)
     verb.add_argument("--json", action="store_true", help="print one JSON object")
+    _recording(verb)
+
+
+def _recording(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("while it trains")
+    group.add_argument("--checkpoint", metavar="DIR", help="save the run in this new folder")
+    group.add_argument(
+        "--checkpoint-every",
+        metavar="STEPS",
+        type=_count(1),
+        help="a checkpoint after so many updates (default: after each epoch)",
+    )
+    group.add_argument(
+        "--keep", metavar="K", type=_count(1), help="keep the last K and the best (default: 3)"
+    )
+    group.add_argument(
+        "--resume", metavar="DIR", help="go on in this folder, from its newest checkpoint"
+    )
+    group.add_argument("--log", metavar="FILE.jsonl", help="write a log, a JSON object a line")
+    group.add_argument("--tensorboard", metavar="DIR", help="write TensorBoard's event files")
+    group.add_argument(
+        "--check-finite",
+        action=argparse.BooleanOptionalAction,
+        help="stop at the first NaN or infinity (default: in the first 100 updates)",
+    )
+    group.add_argument(
+        "--deterministic", action="store_true", help="the same bits for any number of threads"
+    )
+
+
+def _eval(verbs: Verbs) -> None:
+    verb = _verb(verbs, "eval", "Print the loss and the reports of trained params on data.")
+    _program(verb)
+    _data(verb)
+    _load(verb)
+    _backend(verb)
+    _precision(verb)
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _predict(verbs: Verbs) -> None:
+    verb = _verb(verbs, "predict", "Write what trained params say of each example.")
+    _program(verb)
+    _data(verb)
+    _load(verb)
+    verb.add_argument(
+        "--output",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="this tensor; may repeat, or list with commas (default: the last without labels)",
+    )
+    verb.add_argument(
+        "--out", metavar="FILE", help="a .csv, .tsv, .npz or .parquet (default: a table on stdout)"
+    )
+    _backend(verb)
+    _precision(verb)
 
 
 def _grad(verbs: Verbs) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from einbatch.cli.arguments import constants
 from einbatch.cli.data import read_data
+from einbatch.data import Stored
 from einbatch.elaborate import bind_extents, constant_values
 from einbatch.ir import Number, Program, Tensor
 from einbatch.model.arrays import Array
@@ -28,7 +29,12 @@ class Planned(NamedTuple):
 
 def emit_for(arguments: argparse.Namespace) -> Planned:
     """Plans one update where the program trains, else all of its forward statements."""
-    model = load(arguments.file, set=constants(arguments.set), dtype=arguments.dtype)
+    model = load(
+        arguments.file,
+        set=constants(arguments.set),
+        dtype=arguments.dtype,
+        data_root=arguments.data_root,
+    )
     arrays = read_data(model, arguments.data).inputs
     training = model.front.training
     if training.program.train is not None and training.is_trainable:
@@ -49,7 +55,7 @@ def _minibatch(model: Model) -> int:
 
 
 def _extents(
-    model: Model, program: Program, arrays: Mapping[str, Array], batch: int | None
+    model: Model, program: Program, arrays: Mapping[str, Array | Stored], batch: int | None
 ) -> dict[str, int]:
     """The extents of the data, a minibatch in place of the whole of it."""
     shapes: dict[str, tuple[int, ...]] = {}
@@ -81,7 +87,7 @@ def _known_shape(tensor: Tensor, symbol: object, batch: int | None) -> tuple[int
 
 
 def _shape_of_data(
-    model: Model, tensor: Tensor, arrays: Mapping[str, Array]
+    model: Model, tensor: Tensor, arrays: Mapping[str, Array | Stored]
 ) -> tuple[int, ...] | None:
     if tensor.name in arrays:
         return arrays[tensor.name].shape

@@ -12,7 +12,6 @@ from einbatch.model.front import read_program
 from einbatch.syntax import nodes as n
 from einbatch.syntax import read_source, unparse
 from einbatch.syntax.spelling import key_of
-from einbatch.train.updates import STEP
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,12 +21,11 @@ def run(arguments: argparse.Namespace) -> int:
     program = front.training.program if arguments.update else front.forward
     derived = differentiate(program, wrt, simplify=not arguments.raw, keep=arguments.update)
     tree = erase(derived)
-    if front.training.step is not None:  # whoever trains gives it, and no text declares it
-        kept = tuple(s for s in tree.statements if not _is_counter(s))
-        tree = replace(tree, statements=kept)
-    print(unparse(tree, find_origins(front.tree)), end="")
+    counters = front.training.counters  # whoever trains gives them, and no text declares them
+    kept = tuple(s for s in tree.statements if not _is_counter(s, counters))
+    print(unparse(replace(tree, statements=kept), find_origins(front.tree)), end="")
     return 0
 
 
-def _is_counter(statement: n.Statement) -> bool:
-    return isinstance(statement, n.Input) and statement.name.key == STEP
+def _is_counter(statement: n.Statement, counters: tuple[str, ...]) -> bool:
+    return isinstance(statement, n.Input) and statement.name.key in counters

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from einbatch.cli.show import show_number
-from einbatch.train.loop import Epoch
+from einbatch.cli.signals import Signals
+from einbatch.train.loop import Outline, Silent
+from einbatch.train.state import Epoch, State
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 REFRESH = 0.05
 """Seconds between two looks of the bar."""
+MEMORY = 0.2
+"""How much the newest look weighs in the shown speed."""
 
 
-class Watch:
-    """Prints a line for each epoch, or shows a bar; the first Ctrl-C ends the training cleanly.
+class Watch(Silent):
+    """Prints a line for each epoch, or shows a bar; a signal ends the training cleanly.
 
-    A context: Ctrl-C is its own again when it ends. A second one interrupts at once. A reader
-    of the lines who goes away ends the training too.
+    A context: signals are the process's own again when it ends. A reader of the lines
+    who goes away ends the training too.
     """
 
     def __init__(self, reports: Sequence[str], *, quiet: bool) -> None:
         self.reports = tuple(reports)
         self.lines = not quiet and not sys.stdout.isatty()
-        self.stopped = False
+        self.signals = Signals()
         self.unread = False
         self.epochs = 0
         self._bar: Bar | None = None
         self._shown = sys.stderr.isatty()
         self._warned = False
-        self._done = 0
         self._due = 0.0
-        self._before: object = None
+        self._pace = Pace(Outline(0, 0, 0), 0, 0.0)
 
     def __enter__(self) -> Watch:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        self.signals.__enter__()
         return self
 
     def __exit__(
@@ -55,39 +55,47 @@ class Watch:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if self._before is not None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.signals.__exit__(kind, error, traceback)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped:
-            raise KeyboardInterrupt
-        self.stopped = True
+    @property
+    def stopped(self) -> str:
+        """Why training is to end."""
+        return "interrupted" if self.unread else self.signals.reason
 
-    def start(self, epochs: int, steps: int, /) -> None:
-        """Shows the bar."""
-        self.epochs = epochs
+    def note(self, text: str, /) -> None:
+        """Prints it."""
+        self._say(text)
+
+    def start(self, outline: Outline, state: State, /) -> None:
+        """Shows the bar, as far along as the state is."""
+        self.epochs = outline.epochs
+        self._pace = Pace(outline, state.step, time.monotonic())
         if self._shown:
             self._bar = _bar()
             self._bar.start()
-            self._bar.add_task("", total=epochs * steps, shown="")
+            total = outline.epochs * outline.steps
+            self._bar.add_task("", total=total, completed=state.step, shown="", pace="")
 
-    def step(self, values: Sequence[float], /) -> None:
+    def step(self, state: State, values: Sequence[float], /) -> None:
         """Moves the bar; the first loss that is no number is reported."""
         if math.isnan(values[0]) and not self._warned:
             self._warned = True
             self._say("warning[W0801]: the loss is NaN; a smaller step may help")
-        self._done += 1
         if self._bar is not None and time.monotonic() >= self._due:
             self._due = time.monotonic() + REFRESH
-            self._move(self._bar, values)
+            self._move(self._bar, state, values)
 
-    def _move(self, bar: Bar, values: Sequence[float]) -> None:
-        bar.update(bar.task_ids[0], completed=self._done, shown=self._values("", values))
+    def _move(self, bar: Bar, state: State, values: Sequence[float]) -> None:
+        self._pace.look(state.step, time.monotonic())
+        number = min(state.epoch + (state.taken > 0), self.epochs)
+        shown = f"epoch {number}/{self.epochs}  step {state.step}  {self._values('', values)}"
+        pace = self._pace.text(state.step)
+        bar.update(bar.task_ids[0], completed=state.step, shown=shown, pace=pace)
 
-    def epoch(self, record: Epoch, /) -> None:
+    def epoch(self, record: Epoch, state: State, /) -> None:
         """Prints the epoch's line."""
         if self._bar is not None:
-            self._move(self._bar, record.train)
+            self._move(self._bar, state, record.train)
         if self.lines:
             text = f"epoch {record.number}/{self.epochs}  {self._values('', record.train)}"
             if record.holdout is not None:
@@ -95,7 +103,7 @@ class Watch:
             try:
                 print(text, flush=True)
             except BrokenPipeError:  # nobody reads on: end as at Ctrl-C, and keep what is learnt
-                self.stopped = self.unread = True
+                self.unread = True
 
     def _values(self, prefix: str, values: Sequence[float]) -> str:
         pairs = zip(("loss", *self.reports), values, strict=True)
@@ -108,30 +116,44 @@ class Watch:
             print(text, file=sys.stderr)
 
 
+class Pace:
+    """Updates in a second as this process makes them, whatever a resumed training did before."""
+
+    def __init__(self, outline: Outline, step: int, clock: float) -> None:
+        self._outline = outline
+        self._step = step
+        self._clock = clock
+        self.speed = 0.0
+
+    def look(self, step: int, clock: float) -> None:
+        """So many updates are done by this time, in seconds; the newest weigh most."""
+        passed = clock - self._clock
+        if step == self._step or passed <= 0:
+            return
+        speed = (step - self._step) / passed
+        self.speed = speed if not self.speed else self.speed + MEMORY * (speed - self.speed)
+        self._step, self._clock = step, clock
+
+    def text(self, step: int) -> str:
+        """`12,300 examples/s  0:01:05 left`; nothing before there is a speed."""
+        if not self.speed:
+            return ""
+        outline = self._outline
+        examples = self.speed * outline.examples / max(outline.steps, 1)
+        left = round(max(outline.epochs * outline.steps - step, 0) / self.speed)
+        hours, rest = divmod(left, 3600)
+        return f"{examples:,.0f} examples/s  {hours}:{rest // 60:02}:{rest % 60:02} left"
+
+
 def _bar() -> Bar:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        """Steps in a second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed or 0:,.0f} steps/s")
+    from rich.progress import BarColumn, Progress, TextColumn
 
     return Progress(
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[shown]}", markup=False),
-        Speed(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}", markup=False),
         console=Console(stderr=True),
         transient=True,
     )

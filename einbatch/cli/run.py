@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from einbatch.cli.arguments import constants
-from einbatch.cli.data import Given, read_data, read_params
+from einbatch.backends.numpy.threads import deterministic
+from einbatch.cli.arguments import Misuse
+from einbatch.cli.data import Given, load_model, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
-from einbatch.data import check_writable, save, save_npz
+from einbatch.cli.signals import CODES, NAMES
+from einbatch.data import Stored, check_writable, save, save_npz
+from einbatch.data.mapping import check_outward
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result
 from einbatch.model.interpreter import Model
-from einbatch.model.load import load
-from einbatch.train.options import resolve_options
+from einbatch.train.options import Options, resolve_options
 
-OVERRIDES = ("epochs", "batch", "seed")
-INTERRUPTED = 130
+OVERRIDES = ("epochs", "batch", "patience")
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs a program; the exit code."""
-    model = load(
-        arguments.file,
-        set=constants(arguments.set),
-        dtype=arguments.dtype,
-        backend=arguments.backend,
-    )
-    for warning in model.warnings:
-        print(warning, file=sys.stderr)
+    model = load_model(arguments)
     given = read_data(model, arguments.data)
-    params = read_params(model, given, arguments.load, _seed(model, arguments))
+    seed = _options(model, arguments).seed
+    params = read_params(model, given, arguments.load, seed, arguments.map)
+    if arguments.save:
+        check_outward(arguments.map, {t.name: len(t.axes) for t in model.learnt})
     for path in filter(None, (arguments.save, arguments.out)):
         check_writable(Path(path))
-    if _trains(model, arguments):
-        return _train(model, given, params, arguments)
-    return _evaluate(model, given, params, arguments)
+    with deterministic(arguments.deterministic):
+        if _trains(model, arguments):
+            return _train(model, given, params, arguments)
+        _refuse_recording(arguments)
+        return _evaluate(model, given, params, arguments)
 
 
 def _trains(model: Model, arguments: argparse.Namespace) -> bool:
-    asked = arguments.epochs is not None or arguments.batch is not None
-    return not arguments.no_train and (model.program.train is not None or asked)
+    asked = arguments.holdout or any(getattr(arguments, name) is not None for name in OVERRIDES)
+    return not arguments.no_train and (model.program.train is not None or bool(asked))
 
 
-def _seed(model: Model, arguments: argparse.Namespace) -> int:
-    """The seed of `--seed`, else of the `train` line: the params that training starts from."""
+def _refuse_recording(arguments: argparse.Namespace) -> None:
+    """Misuse where something is to be written while the program trains, and it does not."""
+    for name in ("checkpoint", "resume", "log", "tensorboard"):
+        if getattr(arguments, name) is not None:
+            raise Misuse(f"--{name}: the program is evaluated, not trained")
+
+
+def _options(model: Model, arguments: argparse.Namespace) -> Options:
+    """How to train, by the `train` line and what overrides it; the seed draws the params."""
     program = model.program
-    constants = constant_values(program, {})
-    return resolve_options(program, constants, {}, {"seed": arguments.seed}).seed
+    given = {name: getattr(arguments, name) for name in (*OVERRIDES, "seed")}
+    return resolve_options(program, constant_values(program, {}), {}, given)
 
 
 def _train(
@@ -70,14 +78,27 @@ def _train(
             params=params,
             epochs=arguments.epochs,
             batch=arguments.batch,
+            holdout=_holdout(model, arguments.holdout),
+            patience=arguments.patience,
             seed=arguments.seed,
             progress=watch,
+            checkpoint=arguments.checkpoint,
+            checkpoint_every=arguments.checkpoint_every,
+            keep=arguments.keep,
+            resume=arguments.resume,
+            log=arguments.log,
+            tensorboard=arguments.tensorboard,
+            check_finite=arguments.check_finite,
+            deterministic=arguments.deterministic,
+            sources=given.sources,
         )
+    best = result.best if _options(model, arguments).patience else None
+    params = _learnt(model, result) if best is None else best.params
     if arguments.save:
-        save(result.params, arguments.save)
+        _save(model, params, arguments)
     values: dict[str, Array] = {}
-    if arguments.out or arguments.json or arguments.grad:
-        values = _values(model, result.params, given, grad=arguments.grad)
+    if arguments.out or arguments.grad or (arguments.json and not watch.stopped):
+        values = _values(model, params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)
     if watch.unread:
@@ -86,14 +107,35 @@ def _train(
         print(show_json(_training_object(result, values)))
     else:
         print(_summary(result))
+        if best is not None and (arguments.save or arguments.out):
+            print(f"the params of epoch {best.epoch}, the best, are those that are written")
         if arguments.grad:
             suffix = model.program.cotangent
             grads = {name: value for name, value in values.items() if name.endswith(suffix)}
             print(show_tensors(model.derive().program, grads))
     if watch.stopped:
-        print("stopped by Ctrl-C, after a whole step", file=sys.stderr)
-        return INTERRUPTED
+        print(f"stopped by {NAMES[watch.stopped]}, after a whole step", file=sys.stderr)
+        return CODES[watch.stopped]
     return 0
+
+
+def _holdout(model: Model, texts: Sequence[str]) -> float | dict[str, Array | Stored] | None:
+    """What `--holdout` says: a part or a number of the examples, or others."""
+    if len(texts) == 1 and NUMBER.fullmatch(texts[0]) and not Path(texts[0]).exists():
+        return float(texts[0])
+    if any(NUMBER.fullmatch(text) and not Path(text).exists() for text in texts):
+        raise Misuse("--holdout: a number stands alone")
+    return read_data(model, texts).inputs if texts else None
+
+
+def _learnt(model: Model, result: Result) -> dict[str, Array]:
+    """The last params, and the states that forward statements read."""
+    states = [tensor.name for tensor in model.learnt if tensor.kind == "state"]
+    return {**result.params, **{name: np.asarray(result.state[name]) for name in states}}
+
+
+def _save(model: Model, params: Mapping[str, Array], arguments: argparse.Namespace) -> None:
+    save(params, arguments.save, map=arguments.map, classes=model.classes)
 
 
 def _evaluate(
@@ -102,11 +144,11 @@ def _evaluate(
     params: Mapping[str, Array] | None,
     arguments: argparse.Namespace,
 ) -> int:
-    seed = _seed(model, arguments)
+    seed = _options(model, arguments).seed
     start = model.init(seed, data=given.inputs) if params is None else params
     values = _values(model, start, given, grad=arguments.grad)
     if arguments.save:
-        save(start, arguments.save)
+        _save(model, start, arguments)
     if arguments.out:
         save_npz(Path(arguments.out), values)
     reports = [report.target for report in model.program.reports]
@@ -139,7 +181,10 @@ def _values(
 
 def _training_object(result: Result, values: Mapping[str, Array]) -> dict[str, object]:
     found = _object(result.loss, result.reports, result.history, values)
-    return found | {"holdout_loss": result.holdout_loss}
+    found["holdout_loss"] = result.holdout_loss
+    if result.best is not None:
+        found["best"] = {"epoch": result.best.epoch, "loss": result.best.loss}
+    return found
 
 
 def _object(
@@ -159,5 +204,7 @@ def _summary(result: Result) -> str:
     if result.holdout_loss is not None:
         pairs.append(("holdout loss", result.holdout_loss))
         pairs += [(f"holdout {name}", value) for name, value in result.reports["holdout"].items()]
+    if result.best is not None and result.best.epoch != len(result.history):
+        pairs += [("best epoch", result.best.epoch), ("best loss", result.best.loss)]
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name:<{width}}  {show_number(value)}" for name, value in pairs)

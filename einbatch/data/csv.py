@@ -1,4 +1,7 @@
-"""Tables of comma-separated values (RFC 4180), UTF-8, with a header row of column names."""
+"""Tables of comma-separated values (RFC 4180), UTF-8, with a header row of column names.
+
+In an `.tsv` tabs separate them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from einbatch.data.datafile import RAISE_ALLOWANCE, Array, DataFile, shown
+from einbatch.data.datafile import RAISE_ALLOWANCE, Array, DataFile, Labels, Stored, shown
+from einbatch.data.labels import label
 from einbatch.diagnostics import EinbatchError, fail
 
 COLUMNS: bool = True
@@ -21,6 +25,10 @@ LONGEST_LINE = 1 << 20
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 SPECIAL = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+OF_A_TEXT = 100
+"""Bytes that a text takes beside its letters."""
 
 
 class Column:
@@ -32,23 +40,52 @@ class Column:
         self.integers: array[int] = array("q")
         self.floats: array[float] | None = None
 
-    def append(self, cell: str) -> None:
-        """Adds a cell's number; ValueError where the cell is not a finite number, nan or inf."""
+    def append(self, cell: str) -> int:
+        """Adds a cell's number: the bytes it takes. ValueError where it is not a number."""
         if self.floats is None:
             if INTEGER.fullmatch(cell) and -(2**63) <= int(cell) < 2**63:
                 self.integers.append(int(cell))
-                return
+                return 8
             number = _number(cell)
             self.floats = array("d", self.integers)
             self.floats.append(number)
         else:
             self.floats.append(_number(cell))
+        return 8
 
-    def to_array(self) -> Array:
+    def finish(self) -> Array:
         """The numbers, [n]."""
         if self.floats is None:
             return np.array(self.integers, np.int64)
         return np.array(self.floats, np.float64)
+
+
+class Texts:
+    """A column's texts, each a number in order of first occurrence."""
+
+    __slots__ = ("codes", "known")
+
+    def __init__(self) -> None:
+        self.codes: array[int] = array("q")
+        self.known: dict[str, int] = {}
+
+    def append(self, cell: str) -> int:
+        """Adds a cell: the bytes it takes. ValueError where it is empty, or a number."""
+        number = self.known.get(cell)
+        if number is not None:
+            self.codes.append(number)
+            return 8
+        if not cell:
+            raise ValueError("the cell is empty")
+        if _is_number(cell):
+            raise ValueError(f"{shown(cell, 40)} is a number, and the cells above are class names")
+        self.codes.append(len(self.known))
+        self.known[cell] = len(self.known)
+        return 8 + 4 * len(cell) + OF_A_TEXT
+
+    def finish(self) -> Labels:
+        """The texts as classes."""
+        return label(np.array(self.codes, np.int64), self.known)
 
 
 def names(file: DataFile) -> tuple[str, ...]:
@@ -57,12 +94,13 @@ def names(file: DataFile) -> tuple[str, ...]:
         return _header(rows, file)
 
 
-def read(file: DataFile, names: Sequence[str]) -> dict[str, Array]:
-    """The columns of these names, [n] each."""
+def read(file: DataFile, names: Sequence[str]) -> dict[str, Array | Stored | Labels]:
+    """The columns of these names, [n] each; one that begins with a text is of labels."""
     with _rows(file) as rows:
         header = _header(rows, file)
-        places = [(_place(header, name, file), name, Column()) for name in names]
-        count = 0
+        places = {name: _place(header, name, file) for name in names}
+        columns: dict[str, Column | Texts] = {}
+        count = size = 0
         for row in rows:
             if not row:
                 continue
@@ -73,15 +111,18 @@ def read(file: DataFile, names: Sequence[str]) -> dict[str, Array]:
                     f"the header names {len(header)} columns, this row has {len(row)}",
                 )
             count += 1
-            if count * len(places) * 8 > file.limit:
-                raise _too_large(file, count)
-            for place, name, column in places:
+            for name, place in places.items():
+                cell = row[place].strip()
+                if name not in columns:
+                    columns[name] = Texts() if file.texts and _is_text(cell) else Column()
                 try:
-                    column.append(row[place].strip())
+                    size += columns[name].append(cell)
                 except ValueError as error:
                     at = f"line {rows.line_num}, column {shown(name)}"
                     raise _bad(file, at, str(error)) from None
-    return {name: column.to_array() for _, name, column in places}
+            if size > file.limit:
+                raise _too_large(file, count)
+    return {name: columns.get(name, Column()).finish() for name in names}
 
 
 class _Rows(Iterator[list[str]]):
@@ -89,7 +130,8 @@ class _Rows(Iterator[list[str]]):
 
     def __init__(self, text: io.TextIOBase, file: DataFile) -> None:
         self._file = file
-        self._reader = csv.reader(self._lines(text), strict=True)
+        delimiter = "\t" if file.name.lower().endswith(".tsv") else ","
+        self._reader = csv.reader(self._lines(text), strict=True, delimiter=delimiter)
 
     @property
     def line_num(self) -> int:
@@ -138,6 +180,14 @@ def _place(header: tuple[str, ...], name: str, file: DataFile) -> int:
     if header.count(name) > 1:
         raise _bad(file, "line 1", f"{header.count(name)} columns are named {shown(name)}")
     return header.index(name)
+
+
+def _is_number(cell: str) -> bool:
+    return bool(NUMBER.fullmatch(cell) or SPECIAL.fullmatch(cell))
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and not _is_number(cell)
 
 
 def _number(cell: str) -> float:

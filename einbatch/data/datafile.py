@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TypeAlias
@@ -14,6 +16,7 @@ from einbatch.diagnostics import EinbatchError, fail
 
 # Any: the dtype is known only when a file has been read.
 Array: TypeAlias = NDArray[Any]
+Order: TypeAlias = NDArray[np.intp]
 
 DTYPES = frozenset(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"))
 """What can be read and written: kind and bytes, without the byte order."""
@@ -37,12 +40,43 @@ RAISE_ALLOWANCE = (
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that is open for reading, the name it has in messages, and the most bytes of it."""
+    """A file that is open for reading, the name it has in messages, and the most bytes of it.
+
+    Arrays of more than `keep_from` bytes stay in the file where the format allows
+    it. With `texts`, columns of text are read, as `Labels`.
+    """
 
     stream: BinaryIO
     name: str
     size: int
     limit: int
+    keep_from: int = sys.maxsize
+    texts: bool = False
+
+
+class Stored(ABC):
+    """An array that stays in a file: a part of it is read when it is asked for.
+
+    `np.asarray` reads all of it, within the memory allowance (else E0710).
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @abstractmethod
+    def take(self, order: Order, axis: int, /) -> Array:
+        """The parts of these numbers along an axis, as an array of the caller's own."""
+
+    @abstractmethod
+    def __array__(self, dtype: Any = None, copy: bool | None = None, /) -> Array: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A column of text: `codes[n]` is the number of row n's text in `names`, which is sorted."""
+
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
 
 
 class Reader(Protocol):
@@ -55,7 +89,9 @@ class Reader(Protocol):
         """The arrays in the file; `("",)` where a format holds one array without a name."""
         ...
 
-    def read(self, file: DataFile, names: Sequence[str], /) -> dict[str, Array]:
+    def read(
+        self, file: DataFile, names: Sequence[str], /
+    ) -> dict[str, Array] | dict[str, Array | Stored] | dict[str, Array | Stored | Labels]:
         """The arrays of these names, each of which `names` has listed."""
         ...
 
@@ -80,11 +116,24 @@ def resolve_dtype(descr: str, where: str) -> np.dtype[Any]:
     plain = descr.lstrip("<>|=")
     if plain in DTYPES and len(descr) - len(plain) <= 1:
         return np.dtype(descr)
-    kind = KINDS.get(plain[:1], f"values of type {shown(descr)}")
-    raise fail(
+    raise no_numbers(where, KINDS.get(plain[:1], f"values of type {shown(descr)}"))
+
+
+def no_numbers(where: str, kind: str) -> EinbatchError:
+    """The error for what a tensor cannot hold."""
+    return fail(
         "E0606",
         f"{where} holds {kind}; only integers, floats and truth values can be read",
         help="save it as numbers, for example with `array.astype(numpy.float64)`",
+    )
+
+
+def no_labels(where: str) -> EinbatchError:
+    """The error for a column of text, where an input's elements are just numbers."""
+    return fail(
+        "E0606",
+        f"{where} holds text; only integers, floats and truth values can be read",
+        help="texts become classes where the input is declared `in` an index",
     )
 
 

@@ -20,16 +20,19 @@ def minibatch_order(n: int, batch: int, seed: int, epoch: int) -> list[NDArray[n
     return [order[start : start + batch] for start in range(0, n, batch)]
 
 
-def split_holdout(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split_holdout(n: int, part: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The examples to train on and the examples to hold out, each in ascending order.
 
-    The held-out ones are drawn without replacement: `fraction` of `n`, rounded,
-    but never all, and at least one where 0 < fraction < 1 and n > 1.
+    The held-out ones are drawn without replacement: a number `part` of them, or, below
+    1, that part of `n`, rounded, but never all, and at least one where part > 0 and
+    n > 1. ValueError where that number leaves none to train on.
     """
-    if not 0 <= fraction < 1:
-        raise ValueError(f"a holdout of {fraction}, which is not in 0 ≤ holdout < 1")
-    count = round(n * fraction)
-    if fraction > 0:
-        count = min(max(count, 1), max(n - 1, 0))
+    if part < 0 or (part > 1 and part != int(part)):
+        raise ValueError(f"a holdout of {part}, which is no part and no number of examples")
+    count = int(part)
+    if count >= max(n, 1):
+        raise ValueError(f"a holdout of {count}, which leaves none of {n} examples")
+    if part < 1:
+        count = min(max(round(n * part), int(part > 0)), max(n - 1, 0))
     order = generator(seed, "holdout").permutation(n).astype(np.intp, copy=False)
     return np.sort(order[count:]), np.sort(order[:count])

@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from einbatch.data.datafile import Array, DataFile, damaged, resolve_dtype, shown
-from einbatch.data.npy import read_array
+from einbatch.data.datafile import Array, DataFile, Stored, damaged, resolve_dtype, shown
+from einbatch.data.npy import read_header
 from einbatch.data.replace import replacing
+from einbatch.data.stored import place_array
 
 COLUMNS: bool = False
 SUFFIX = ".npy"
+LOCAL_HEADER = 30
+"""Bytes of what stands before a member's name (PKWARE's APPNOTE, 4.3.7)."""
 
 TROUBLE = (
     zipfile.BadZipFile,
@@ -40,32 +43,60 @@ def names(file: DataFile) -> tuple[str, ...]:
     return tuple(name.removesuffix(SUFFIX) for name in members if name.endswith(SUFFIX))
 
 
-def read(file: DataFile, names: Sequence[str]) -> dict[str, Array]:
-    """The arrays of these names; together they stay within the file's limit."""
-    arrays: dict[str, Array] = {}
+def read(file: DataFile, names: Sequence[str]) -> dict[str, Array | Stored]:
+    """The arrays of these names; those that are read stay within the file's limit together."""
+    arrays: dict[str, Array | Stored] = {}
     left = file.limit
     with _opened(file) as archive:
         for name in names:
             where = f"{shown(name)} in {shown(file.name)}"
-            member = archive.getinfo(name + SUFFIX)
-            with _told(where), archive.open(member) as stream:
-                arrays[name] = read_array(stream, member.file_size, where, left)
-                if stream.read(1):  # reaching the end is also what checks the checksum
-                    raise damaged(where, "more bytes follow than its array has")
-            left -= arrays[name].nbytes
+            with _told(where):
+                array = _read_member(file, archive, name + SUFFIX, where, left)
+            arrays[name] = array
+            left -= array.nbytes if isinstance(array, np.ndarray) else 0
     return arrays
 
 
-def save_npz(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
+def _read_member(
+    file: DataFile, archive: zipfile.ZipFile, name: str, where: str, left: int
+) -> Array | Stored:
+    member = archive.getinfo(name)
+    with archive.open(member) as stream:
+        layout, length = read_header(stream, where)
+        start = _start(file, member) if member.compress_type == zipfile.ZIP_STORED else None
+        offset = None if start is None else start + length
+        present = member.file_size - length
+        if offset is not None and offset + present > file.size:
+            raise damaged(where, "it ends behind the end of its file")
+        array = place_array(file, stream, layout, where, present=present, offset=offset, limit=left)
+        # Reaching the end is also what checks the checksum, of an array that was read.
+        more = stream.read(1) if isinstance(array, np.ndarray) else present > layout.nbytes
+        if more:
+            raise damaged(where, "more bytes follow than its array has")
+    return array
+
+
+def _start(file: DataFile, member: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: behind its local header, which has two lengths of its own."""
+    place = file.stream.tell()
+    file.stream.seek(member.header_offset)
+    header = file.stream.read(LOCAL_HEADER)
+    file.stream.seek(place)
+    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
+    return member.header_offset + LOCAL_HEADER + name + extra
+
+
+def save_npz(path: Path, arrays: Mapping[str, ArrayLike], *, texts: bool = False) -> None:
     """Writes the arrays under their names, whole or not at all.
 
-    Any name will do, `W.grad` and `h̃` too. Raises EinbatchError where an array
-    is not of numbers or the file cannot be written.
+    Any name will do, `W.grad` and `h̃` too. Raises EinbatchError where an array is
+    not of numbers (nor, with `texts`, of text) or the file cannot be written.
     """
     with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, value in arrays.items():
             array = np.asarray(value)
-            resolve_dtype(array.dtype.str, shown(name))
+            if not texts or array.dtype.kind != "U":
+                resolve_dtype(array.dtype.str, shown(name))
             with archive.open(zipfile.ZipInfo(name + SUFFIX), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import cast
@@ -11,7 +11,7 @@ from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.attempts import Attempts, each
 from einbatch.elaborate.expressions import Resolver
 from einbatch.elaborate.samples import resolve_samples
-from einbatch.elaborate.scope import WORDS, Scope
+from einbatch.elaborate.scope import TENSORS, WORDS, Scope
 from einbatch.elaborate.settings import check_option, check_override, overridden
 from einbatch.elaborate.wording import counted
 from einbatch.ir import (
@@ -167,11 +167,15 @@ class _Declarations:
         if self.train is not None:
             raise self.once("train", statement, self.train.span)
         each(check_option, statement.options)
-        settings = self.options(statement.settings)
-        options = self.options(statement.options)
+        settings = self.options(statement.settings, self.scalar)
+        options = self.options(statement.options, self.constant)
         self.train = Train(statement.optimizer, settings, options, statement.span)
 
-    def options(self, options: tuple[tree.Option, ...]) -> tuple[tuple[str, Expression], ...]:
+    def options(
+        self,
+        options: tuple[tree.Option, ...],
+        resolve: Callable[[tree.Expression], Expression],
+    ) -> tuple[tuple[str, Expression], ...]:
         seen: dict[str, tree.Option] = {}
         for option in options:
             if option.name in seen:
@@ -183,7 +187,7 @@ class _Declarations:
                     help="keep one of them",
                 )
             seen[option.name] = option
-        return tuple((option.name, self.constant(option.value)) for option in options)
+        return tuple((option.name, resolve(option.value)) for option in options)
 
     def declare_dtype(self, statement: tree.Dtype) -> None:
         if self.dtype is not None:
@@ -275,6 +279,16 @@ class _Declarations:
     def constant(self, node: tree.Expression) -> Expression:
         """An expression of numbers, constants and extents."""
         return self.without_reads(self.resolver.number(node), ())
+
+    def scalar(self, node: tree.Expression) -> Expression:
+        """A constant, or an expression that reads single numbers: `step`, a scalar tensor."""
+        return self.without_reads(Resolver(self.scope, self.any_tensor).number(node), ())
+
+    def any_tensor(self, identifier: tree.Identifier, count: int | None) -> None:
+        """Subscripts are checked where the optimizer's statements read the tensor."""
+        symbol = self.scope.find(identifier.key)
+        if symbol is None or symbol.meaning not in TENSORS:
+            self.not_constant(identifier, count)
 
     def initial(
         self, node: tree.Expression | tree.Elements, axes: tuple[str, ...]

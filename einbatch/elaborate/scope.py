@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, diagnostic, fail
+from einbatch.elaborate.settings import COUNTERS
 from einbatch.ir import FUNCTIONS, REDUCTIONS
 from einbatch.syntax import nodes as tree
 from einbatch.syntax.spelling import key_of
@@ -100,6 +101,7 @@ class Scope:
             f"`{key}` {what}",
             (identifier.span, "nothing gives this name a meaning"),
             help=self._power(identifier)
+            or _counter(key)
             or (f"did you mean `{near}`?" if near else f"declare it: {form.format(*[key] * 3)}"),
         )
 
@@ -122,6 +124,13 @@ class Scope:
         if not near and len(meanings) == len(WORDS):
             near = get_close_matches(key, (*FUNCTIONS, *REDUCTIONS, *CONSTANTS), 1)
         return near[0] if near else None
+
+
+def _counter(key: str) -> str:
+    """The help for `step` where no update is being made."""
+    if key not in COUNTERS:
+        return ""
+    return f"`{key}` is known after `minimize`, and in the settings of an optimizer"
 
 
 def _is_a_number(identifier: tree.Identifier) -> Diagnostic:

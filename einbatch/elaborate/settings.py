@@ -9,7 +9,9 @@ from einbatch.diagnostics import Span, fail
 from einbatch.ir import Apply, Expression, Number
 from einbatch.syntax import nodes as tree
 
-TRAIN_OPTIONS = ("batch", "epochs", "holdout", "seed")
+TRAIN_OPTIONS = ("batch", "epochs", "holdout", "patience", "seed")
+COUNTERS = ("step", "steps")
+"""What whoever trains gives: the number of the update, from 1, and the number of all of them."""
 
 
 def overridden(value: int | float, span: Span) -> Expression:

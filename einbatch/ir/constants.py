@@ -65,7 +65,7 @@ def overflow(value: int, span: Span) -> EinbatchError:
     """The error for integers that 64 bits may not hold."""
     size = f"{value:.3g}" if abs(value) < 10**300 else "more than 1e300"
     return fail(
-        "E0625",
+        "E0626",
         f"the integers here may come to {size}, and 64 bits hold up to 9.22e18",
         (span, "computed with integers"),
         help="compute with numbers instead: write one of the factors with a point, `2.0`",

@@ -8,12 +8,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from einbatch.data import Stored
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.ir import Program, Tensor
 from einbatch.ir.program import Dtype
 
 # Any: the dtype is the caller's, until it is checked.
 Array: TypeAlias = NDArray[Any]
+Part: TypeAlias = tuple[int, NDArray[np.intp]]
+"""What of an array is at hand: an axis, and which numbers along it."""
 
 KINDS = {
     "c": "complex numbers",
@@ -31,7 +34,8 @@ def missing(tensor: Tensor) -> EinbatchError:
     if tensor.kind == "input":
         give = f"give it: `--data {tensor.name}=FILE`, or `{_keyword(tensor.name)}` from Python"
     else:
-        give = f"give it beside the others; `init(seed)` makes all {tensor.kind}s"
+        load = "`--load FILE.safetensors`, or " if tensor.kind == "param" else ""
+        give = f"{load}give it beside the others; `init(seed)` makes all {tensor.kind}s"
     return fail(
         "E0613",
         f"{tensor.kind} `{tensor.name}` is not bound",
@@ -44,27 +48,35 @@ def _keyword(name: str) -> str:
     return f"{name}=…" if name.isidentifier() else f'data={{"{name}": …}}'
 
 
-def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype) -> Array:
+def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype, part: Part | None = None) -> Array:
     """An array of the tensor's dtype, C-contiguous; the caller's own where that fits already.
 
-    Integers become int64, everything else `dtype`. E0616 where the elements are no
-    numbers, E0617 where an integer is needed and an element is none.
+    Integers become int64, everything else `dtype`. `part` says which elements of the
+    tensor these are, if not all. E0616 where the elements are no numbers, E0617 where an
+    integer is needed and an element is none.
     """
     array = as_numbers(tensor, value)
     if not tensor.integer:
         with np.errstate(all="ignore"):
             return np.asarray(array, dtype=dtype, order="C")
     if array.dtype.kind == "f":
-        _check_integral(tensor, array)
+        _check_integral(tensor, array, part)
     if array.dtype == np.uint64:
         array = np.minimum(array, np.uint64(2**63 - 1))
     return np.asarray(array, dtype=np.int64, order="C")
+
+
+def shape_of(tensor: Tensor, value: ArrayLike) -> tuple[int, ...]:
+    """The shape of what is bound to a tensor; nothing is read where it stays in a file."""
+    return value.shape if isinstance(value, Stored) else as_numbers(tensor, value).shape
 
 
 def as_numbers(tensor: Tensor, value: ArrayLike) -> Array:
     """An array-like as an array of integers, floats or truth values; E0616 if it is none."""
     try:
         array: Array = np.asarray(value)
+    except EinbatchError:  # a file that is too large, or damaged
+        raise
     except Exception as error:  # whatever a foreign `__array__` raises
         reason = str(error).split("\n")[0].split(". ")[0]
         raise _no_numbers(tensor, f"no array: {reason}") from None
@@ -82,21 +94,25 @@ def _no_numbers(tensor: Tensor, what: str) -> EinbatchError:
     )
 
 
-def _check_integral(tensor: Tensor, array: Array) -> None:
+def _check_integral(tensor: Tensor, array: Array, part: Part | None) -> None:
     with np.errstate(all="ignore"):  # 2^63 is infinite as a float16
         wrong = ~(np.isfinite(array) & (np.floor(array) == array) & (np.abs(array) < 2.0**63))
     if wrong.any():
         place = _first(wrong)
         raise fail(
             "E0617",
-            f"`{_element(tensor, place)}` is {array[place]}, and an integer is needed",
+            f"`{_element(tensor, place, part)}` is {array[place]}, and an integer is needed",
             (tensor.span, f"declared `in {tensor.member}` here" if tensor.member else "used here"),
             help="round the values to integers first",
         )
 
 
 def check_members(
-    program: Program, tensor: Tensor, array: Array, extents: Mapping[str, int]
+    program: Program,
+    tensor: Tensor,
+    array: Array,
+    extents: Mapping[str, int],
+    part: Part | None = None,
 ) -> None:
     """E0618 where an element of `input t[b] in ŷ` is not in 0 … |ŷ|−1."""
     if tensor.member is None:
@@ -109,7 +125,7 @@ def check_members(
     index = program.index(tensor.member)
     raise fail(
         "E0618",
-        f"`{_element(tensor, place)}` is {array[place]}, outside 0 … {extent - 1}",
+        f"`{_element(tensor, place, part)}` is {array[place]}, outside 0 … {extent - 1}",
         (tensor.span, f"declared `in {tensor.member}` here"),
         *([(index.span, f"`{index.name}` has the extent {extent}")] if index.declared else []),
         help=f"{_count(int(wrong.sum()))} outside; number the classes from 0",
@@ -124,5 +140,9 @@ def _first(wrong: Array) -> tuple[int, ...]:
     return tuple(int(k) for k in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
 
 
-def _element(tensor: Tensor, place: tuple[int, ...]) -> str:
+def _element(tensor: Tensor, place: tuple[int, ...], part: Part | None) -> str:
+    """How an element of the whole array is written, where `place` is that in a part of it."""
+    if part is not None:
+        axis, numbers = part
+        place = (*place[:axis], int(numbers[place[axis]]), *place[axis + 1 :])
     return tensor.name + (f"[{','.join(map(str, place))}]" if place else "")

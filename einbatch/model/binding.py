@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from numpy.typing import ArrayLike
 
+from einbatch.data import Stored
 from einbatch.diagnostics import Diagnostic, EinbatchError
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Number, Program, Tensor
@@ -17,7 +18,7 @@ from einbatch.model.draws import EVALUATION, Moment, drawn
 from einbatch.model.initial import initial_array
 from einbatch.plan import check_tensors
 
-Load = Callable[[Tensor], ArrayLike]
+Load = Callable[[Tensor], Array | Stored]
 T = TypeVar("T")
 
 

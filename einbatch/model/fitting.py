@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from einbatch.diagnostics import fail
+from einbatch.backends.numpy.threads import deterministic
 from einbatch.elaborate import constant_values
-from einbatch.ir import Extent, Program, Tensor, walk
 from einbatch.model.arrays import Array
+from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
+from einbatch.model.examples import gather_examples
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
-from einbatch.train.loop import Epoch, Examples, Progress, evaluate, train
-from einbatch.train.options import resolve_options
+from einbatch.train.loop import Examples, evaluate, train
+from einbatch.train.options import Options, check_holdout, resolve_options
+from einbatch.train.state import Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The params after the best epoch, its number, and the loss over what is held out.
+
+    `params` has the states too that forward statements read.
+
+    Where nothing is held out, and patience watches, it is the loss of training.
+    """
+
+    params: dict[str, Array]
+    epoch: int
+    loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +44,8 @@ class Result:
     `history` has one entry for each epoch, with `epoch`, `loss`, `reports` (under
     `train` and `holdout`) and `holdout_loss`; `loss` and `reports` are those of the
     last. Losses and reports of an epoch are means over its minibatches, weighted by
-    examples; those held out are taken at its end.
+    examples; those held out are taken at its end. `best` is kept where something is held
+    out, or patience was given.
     """
 
     params: dict[str, Array]
@@ -35,6 +54,7 @@ class Result:
     holdout_loss: float | None
     reports: dict[str, dict[str, float]]
     history: list[dict[str, object]]
+    best: Best | None = None
 
 
 class _Learner:
@@ -45,6 +65,16 @@ class _Learner:
         self.updating = updating
         self.advance = trainer.advance
         self.program = restrict(updating.program, updating.outputs)
+        self.best: dict[str, Array] = {}
+
+    def begin(self, steps: int) -> None:
+        """Tells the trainer how many updates there will have been at the end."""
+        self.trainer.steps = self.trainer.count + steps
+
+    def keep(self) -> None:
+        """Remembers the params as they are, and the states that go with them."""
+        kept = self.trainer.kept
+        self.best = {name: kept[name].copy() for name in self.updating.learnt}
 
     def evaluate(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """Objective and reports at the params as they are."""
@@ -62,25 +92,30 @@ def fit(
     state: Mapping[str, ArrayLike] | None,
     overrides: Mapping[str, int | float | None],
     load: Load | None,
-    progress: Progress | None,
+    manner: Manner,
+    apart: Mapping[str, ArrayLike] | None = None,
 ) -> Result:
     """Trains on arrays; see `Model.fit`."""
-    program = updating.program
     options = resolve_options(updating.source, constant_values(updating.source, {}), {}, overrides)
     trainer = Trainer(updating, params, state, options.seed, load)
-    bound = trainer.bind(given)
-    names = [t.name for t in program.of_kind("input") if t.name != updating.counter]
-    arrays = {name: bound.arrays[name] for name in names}
-    axes = {name: _batch_axis(program, program.tensor(name)) for name in names}
-    count = bound.extents[program.batch] if program.batch else 1
+    examples = gather_examples(updating, given, trainer.start(given), load, options.batch)
+    if apart is None and updating.source.batch is not None:
+        check_holdout(updating.source, options, examples.count, overrides)
+    others = None if apart is None else _held_out(updating, apart, examples, trainer, options.batch)
     learner = _Learner(trainer, updating)
-    examples = Examples(arrays, axes, count)
-    history = train(learner, examples, options, progress)
-    if history:
-        last = history[-1]
-    else:
-        start = evaluate(learner, examples, np.arange(count), options.batch)
-        last = Epoch(0, start, None)
+    objective = updating.source.objective
+    ascends = objective is not None and objective.sense == "maximize"
+    with deterministic(manner.deterministic):
+        loop = begin(trainer, updating, options, examples.extents, manner)
+        learner.best = {n: loop.best[n] for n in updating.learnt if n in loop.best}
+        history = train(
+            learner, examples, options, loop.watch, loop.state, apart=others, ascends=ascends
+        )
+        if history:
+            last = history[-1]
+        else:
+            start = evaluate(learner, examples, np.arange(examples.count), options.batch)
+            last = Epoch(0, start, None)
     reports = _reports(updating, last)
     return Result(
         trainer.params,
@@ -89,7 +124,31 @@ def fit(
         None if last.holdout is None else last.holdout[0],
         reports,
         [entry(updating, record) for record in history],
+        _best(learner, history, options, ascends=ascends),
     )
+
+
+def _held_out(
+    updating: Updating,
+    given: Mapping[str, ArrayLike],
+    examples: Examples,
+    trainer: Trainer,
+    batch: int,
+) -> Examples:
+    """Examples of their own to hold out; what has no examples is what training has."""
+    alike = [name for name, axis in examples.axes.items() if axis is None]  # all in memory
+    same = {name: cast(Array, examples.arrays[name]) for name in alike}
+    return gather_examples(updating, {**same, **given}, trainer.kept, None, batch)
+
+
+def _best(
+    learner: _Learner, history: Sequence[Epoch], options: Options, *, ascends: bool
+) -> Best | None:
+    whole = [record for record in history if record.complete and isfinite(record.judged)]
+    if not learner.best or not (options.patience or any(record.holdout for record in whole)):
+        return None
+    found = (max if ascends else min)(whole, key=lambda record: record.judged)
+    return Best(learner.best, found.number, found.judged)
 
 
 def entry(updating: Updating, record: Epoch) -> dict[str, object]:
@@ -107,22 +166,3 @@ def _reports(updating: Updating, record: Epoch) -> dict[str, dict[str, float]]:
         "train": dict(zip(updating.reports, record.train[1:], strict=True)),
         "holdout": dict(zip(updating.reports, held, strict=False)),
     }
-
-
-def _batch_axis(program: Program, tensor: Tensor) -> int | None:
-    """The axis that the examples lie on; E0620 where minibatches cannot be cut from it."""
-    if program.batch is None:
-        return None
-    batch = program.index(program.batch).extent
-    found = [k for k, extent in enumerate(tensor.extents) if extent == batch]
-    symbols = {node for node in walk(batch) if isinstance(node, Extent)}
-    made = [e for e in tensor.extents if e != batch and symbols & set(walk(e))]
-    if len(found) > 1 or made:
-        raise fail(
-            "E0620",
-            f"no minibatch can be cut from `{tensor.name}`: its examples lie on no single axis",
-            (tensor.span, "declared here"),
-            (program.index(program.batch).span, "the batch index"),
-            help=f"give it one axis of the index `{program.batch}`",
-        )
-    return found[0] if found else None

@@ -15,7 +15,8 @@ from einbatch.model.names import merge_names
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
 from einbatch.train.optimizers import inline_optimizer
-from einbatch.train.updates import STEP, Training, check_claims, declare_step, without_claims
+from einbatch.train.settings import Overrides
+from einbatch.train.updates import Training, check_claims, declare_counters, without_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Front:
 
     `program` holds all that was typed, hand-written cotangents included; `forward`
     the forward statements, the objective and the reports. `training` has the
-    optimizer's updates inlined, and no hand-written cotangents.
+    optimizer's updates inlined, and no hand-written cotangents. `counters` are the
+    inputs of `program` that nobody declared: `step`, `steps`.
     """
 
     source: Source
@@ -33,8 +35,9 @@ class Front:
     program: Program
     forward: Program
     training: Training
+    counters: tuple[str, ...]
 
-    def train_with(self, optimizer: str | None, settings: Mapping[str, float]) -> Training:
+    def train_with(self, optimizer: str | None, settings: Overrides) -> Training:
         """The training by another optimizer, or with other settings."""
         return _training(self.tree, self.program, dict(self.constants), optimizer, settings)
 
@@ -53,15 +56,17 @@ def read_program(
     tree = parse(source)
     named = {} if constants is None else merge_names(constants)
     given = {name: _number(name, value) for name, value in named.items()}
-    program = elaborate(declare_step(tree), set=given, implicit_inputs=implicit_inputs)
+    counted, counters = declare_counters(tree)
+    program = elaborate(counted, set=given, implicit_inputs=implicit_inputs)
     check_claims(program)
     if implicit_inputs:
-        training = Training(program, None)
+        training = Training(program, ())
     else:
         training = _training(tree, program, given, None, {})
     if program.train is not None:
         training.check()
-    return Front(source, tree, tuple(given.items()), program, _forward(program), training)
+    forward = _forward(program, counters)
+    return Front(source, tree, tuple(given.items()), program, forward, training, counters)
 
 
 def text_source(text: str) -> Source:
@@ -99,16 +104,15 @@ def _training(
     program: Program,
     constants: Mapping[str, int | float],
     optimizer: str | None,
-    settings: Mapping[str, float],
+    settings: Overrides,
 ) -> Training:
     honest = without_claims(tree, program.cotangent)
     inlined = inline_optimizer(honest, program, optimizer, settings)
-    counted = declare_step(inlined)
-    step = None if counted is inlined else STEP
-    return Training(elaborate(counted, set=constants), step)
+    counted, counters = declare_counters(inlined)
+    return Training(elaborate(counted, set=constants), counters)
 
 
-def _forward(program: Program) -> Program:
+def _forward(program: Program, counters: tuple[str, ...]) -> Program:
     """The program without updates and `train` line, and without what only they know."""
     steps = (*program.statements, *program.reports)
     known = {statement.target for statement in statements_of(steps)}
@@ -118,7 +122,8 @@ def _forward(program: Program) -> Program:
     kept = tuple(
         tensor
         for tensor in program.tensors
-        if tensor.name in known or (tensor.kind in ("input", "param") and tensor.name != STEP)
+        if tensor.name in known
+        or (tensor.kind in ("input", "param") and tensor.name not in counters)
     )
     objectives = tuple(replace(objective, after=0) for objective in program.objectives)
     return replace(program, tensors=kept, objectives=objectives, updates=(), train=None)

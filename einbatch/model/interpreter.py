@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,14 +11,21 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from einbatch.autodiff import differentiate
-from einbatch.data import load_source
+from einbatch.data import Stored
 from einbatch.diagnostics import Diagnostic, Span
 from einbatch.elaborate import bind_extents, erase, find_origins, find_warnings
 from einbatch.ir import Program, Tensor, statements_of
 from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, missing
+from einbatch.model.arrays import Array, convert, missing
+from einbatch.model.beginning import Manner
 from einbatch.model.binding import bind, refuse_large
 from einbatch.model.draws import EVALUATION, Moment
+from einbatch.model.evaluating import (
+    Evaluation,
+    default_outputs,
+    evaluate_program,
+    predict,
+)
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
@@ -25,11 +33,13 @@ from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
-from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
-from einbatch.plan import allowance
+from einbatch.model.sources import Sources
+from einbatch.model.trainer import Trainer, Updating, input_shapes, running_states, starting_values
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
-from einbatch.train.recipes import SETTINGS, read_setting
+from einbatch.train.recipes import SETTINGS
+from einbatch.train.recording import Place, recording_of
+from einbatch.train.settings import Overrides, read_setting
 from einbatch.train.updates import STEP
 
 Inputs = Mapping[str, ArrayLike]
@@ -65,17 +75,18 @@ class Model:
         dtype: str | None = None,
         backend: str = "numpy",
         folder: Path | None = None,
+        data_root: str | os.PathLike[str] | None = None,
     ) -> None:
         self.front = front
         self.program = front.program
         self.tree = front.tree
         self.folder = folder
+        self.sources = Sources(front.program, folder, data_root)
         self.dtype: Dtype = resolve_dtype(dtype, front.program)
         self.backend = backend
         self.execution = Execution(backend, self.dtype)
         self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
         self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
-        self._loaded: dict[str, Array] = {}
 
     @cached_property
     def warnings(self) -> list[Diagnostic]:
@@ -95,13 +106,27 @@ class Model:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The inputs that a caller gives."""
-        counter = self.front.training.step
-        return tuple(t for t in self.program.of_kind("input") if t.name != counter)
+        counters = self.front.counters
+        return tuple(t for t in self.program.of_kind("input") if t.name not in counters)
 
     @property
     def params(self) -> tuple[Tensor, ...]:
         """The trained tensors."""
         return self.program.of_kind("param")
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """By index, the names of the classes that text labels gave: class k is the name k.
+
+        Of what has been read so far: after `fit` on labels from a file, of those.
+        """
+        return self.sources.classes
+
+    @property
+    def learnt(self) -> tuple[Tensor, ...]:
+        """The params, and the states that forward statements read: what a model is saved as."""
+        names = running_states(self.front.forward)
+        return (*self.params, *(self.program.tensor(name) for name in names))
 
     def init(
         self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
@@ -211,6 +236,40 @@ class Model:
     def _curvature(self) -> Curvature:
         return curvature(self.front.forward, self._differentiated((), False))
 
+    def evaluate(
+        self, params: Inputs | None = None, data: Inputs | None = None, **inputs: ArrayLike
+    ) -> Evaluation:
+        """The objective's mean and each report over all the examples, a thousand at a time."""
+        given = self._inputs(data, inputs)
+        kept = self._learnt(params, given)
+        return evaluate_program(self.front.forward, self.execution, kept, given, self.load_input)
+
+    def predict(
+        self,
+        params: Inputs | None = None,
+        data: Inputs | None = None,
+        *,
+        outputs: Collection[str] | None = None,
+        **inputs: ArrayLike,
+    ) -> dict[str, Array]:
+        """Some tensors for all the examples: `forward`, a thousand examples at a time.
+
+        Without `outputs` they are the last that know no target, which needs no labels.
+        """
+        program = self.front.forward
+        chosen = default_outputs(program) if outputs is None else fold_names(outputs)
+        check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
+        given = self._inputs(data, inputs)
+        kept = self._learnt(params, given)
+        return predict(program, chosen, self.execution, kept, given, self.load_input)
+
+    def _learnt(self, params: Inputs | None, inputs: Inputs) -> dict[str, Array]:
+        """The given params, converted, and the states that forward statements read."""
+        given = self._params(params)
+        tensors = [tensor for tensor in self.learnt if tensor.name in given]
+        found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
+        return {**self._states(self.front.forward, inputs), **found}
+
     def step(
         self,
         params: Inputs,
@@ -218,12 +277,14 @@ class Model:
         data: Inputs | None = None,
         *,
         seed: int = 0,
+        steps: int | None = None,
         **inputs: ArrayLike,
     ) -> tuple[dict[str, Array], dict[str, Array | int]]:
         """One update, by the `train` line or the update statements: new params, new state.
 
         `state` is None at the start, then what the last call gave. Random draws are
-        those of `seed` and of the number of the update.
+        those of `seed` and of the number of the update. `steps`, the number of all
+        updates, is needed where the program reads it.
         """
         given = self._inputs(data, inputs)
         updating = self._updating
@@ -231,7 +292,7 @@ class Model:
         kept, count = starting_values(
             updating, self._params(params), folded, given, 0, self.load_input
         )
-        whole = {**given, **updating.counted(count + 1), **kept}
+        whole = {**given, **updating.counted(count + 1, steps), **kept}
         moment = Moment(seed, count + 1, training=True)
         bound = bind(updating.program, whole, self.dtype, self.load_input, moment)
         program, names = updating.program, updating.moved
@@ -247,16 +308,19 @@ class Model:
         seed: int = 0,
         *,
         state: State | None = None,
+        steps: int | None = None,
         optimizer: str | None = None,
-        **settings: float,
+        **settings: float | str,
     ) -> Trainer:
         """The fast way to train: `trainer.step(x=…, t=…)` gives the objective.
 
         `trainer.params` are the params as they are then. `optimizer` and its settings
-        override the `train` line.
+        override the `train` line; a setting is a number, or an expression as the line
+        has it (`lr="0.1*min(1, step/500)"`). `steps`, the number of all updates, is
+        needed where the program reads it.
         """
-        updating = self._updating_with(optimizer, _numbers(settings))
-        return Trainer(updating, params, state, seed, self.load_input)
+        updating = self._updating_with(optimizer, _settings(settings))
+        return Trainer(updating, params, state, seed, self.load_input, steps)
 
     def fit(
         self,
@@ -266,31 +330,64 @@ class Model:
         state: State | None = None,
         epochs: int | None = None,
         batch: int | None = None,
-        holdout: float | None = None,
+        holdout: float | Inputs | None = None,
+        patience: int | None = None,
         seed: int | None = None,
         optimizer: str | None = None,
         progress: Progress | None = None,
+        checkpoint: Place = None,
+        checkpoint_every: int | None = None,
+        keep: int | None = None,
+        resume: Place | bool = None,
+        log: Place = None,
+        tensorboard: Place = None,
+        check_finite: bool | None = None,
+        deterministic: bool = False,
+        sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
     ) -> Result:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
 
         Every option and setting of the line can be given here too (`epochs=5`,
-        `lr=0.1`); an input of the same name goes into `data`.
+        `lr=0.1`, `lr="0.1/step"`); an input of the same name goes into `data`.
+        `holdout` is a part of the examples, their number, or other examples by name.
+
+        `checkpoint` names a folder for the run: a checkpoint each `checkpoint_every`
+        updates (each epoch by default), of which the last `keep` (3) and the best stay,
+        and a log. `resume` (a folder, or True for that one) goes on from its newest
+        checkpoint to the same bits, or starts afresh where there is none. `log` is a
+        file for the log alone, `tensorboard` a folder for TensorBoard's event files.
+        `check_finite` stops at the first NaN or infinity (E0820): always, never, or
+        (None) in the first 100 updates. `deterministic` gives the same bits for any
+        number of threads. `sources` says where given arrays come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
         settings = {k: v for k, v in folded.items() if k not in declared and k in SETTINGS}
         arrays = {name: value for name, value in folded.items() if name not in settings}
         given = self._inputs(data, arrays)
-        overrides = {"epochs": epochs, "batch": batch, "holdout": holdout, "seed": seed}
-        updating = self._updating_with(optimizer, _numbers(settings))
-        return fit(updating, given, params, state, overrides, self.load_input, progress)
+        apart = self._inputs(holdout, {}) if isinstance(holdout, Mapping) else None
+        part = None if isinstance(holdout, Mapping) else holdout
+        overrides = {"epochs": epochs, "batch": batch, "holdout": part, "seed": seed}
+        overrides["patience"] = patience
+        updating = self._updating_with(optimizer, _settings(settings))
+        recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
+        facts = self._facts(given, sources or {})
+        manner = Manner(recording, progress, check_finite, deterministic, facts)
+        return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
+
+    def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
+        """What a run's record says of the program and of where its data come from."""
+        data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
+        data |= {name: sources.get(name, "an array") for name in given}
+        source = self.front.source
+        return {"program": {"path": source.name, "text": source.text}, "data": data}
 
     @cached_property
     def _updating(self) -> Updating:
         return Updating(self.front.training, self.execution)
 
-    def _updating_with(self, optimizer: str | None, settings: Mapping[str, float]) -> Updating:
+    def _updating_with(self, optimizer: str | None, settings: Overrides) -> Updating:
         if optimizer is None and not settings:
             return self._updating
         return Updating(self.front.train_with(optimizer, settings), self.execution)
@@ -316,7 +413,7 @@ class Model:
         moment: Moment = EVALUATION,
     ) -> dict[str, Array]:
         part = self._part(program, names)
-        given = {**inputs, **self._states(part), **params}
+        given = {**inputs, **self._states(part, inputs), **params}
         bound = bind(part, given, self.dtype, self.load_input, moment)
         computed = tuple(name for name in names if part.tensor(name).kind == "value")
         values = self.execution.run(part, bound.arrays, bound.extents, computed)
@@ -324,13 +421,16 @@ class Model:
             name: values[name] if name in values else bound.arrays[name].copy() for name in names
         }
 
-    def _states(self, part: Program) -> dict[str, Array]:
+    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
         """States that forward statements read: at their start, outside training."""
-        states = part.of_kind("state")
-        if not states:
+        names = tuple(tensor.name for tensor in part.of_kind("state"))
+        if not names:
             return {}
-        extents = bind_extents(part, {})
-        return {t.name: initial_array(part, t, extents, 0, self.dtype) for t in states}
+        alone = self._part(part, names)
+        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
+        return {
+            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
+        }
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)
@@ -342,22 +442,13 @@ class Model:
     def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
         given = merge_names(params)
         names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.params], "param", names)
+        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
         return given
 
-    def load_input(self, tensor: Tensor) -> Array:
+    def load_input(self, tensor: Tensor) -> Array | Stored:
         """The array that an input's `from` names; read once."""
-        if tensor.name not in self._loaded:
-            assert tensor.source is not None
-            self._loaded[tensor.name] = load_source(
-                tensor.source,
-                self.folder or Path.cwd(),
-                tensor.name,
-                tensor.span,
-                limit_bytes=allowance(),
-            )
-        return self._loaded[tensor.name]
+        return self.sources.load(tensor)
 
 
-def _numbers(settings: Mapping[str, object]) -> dict[str, float]:
+def _settings(settings: Mapping[str, object]) -> Overrides:
     return {name: read_setting(name, value) for name, value in settings.items()}

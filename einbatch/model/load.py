@@ -18,11 +18,15 @@ def load(
     set: Mapping[str, int | float] | None = None,  # noqa: A002 - what callers write
     dtype: str | None = None,
     backend: str = "numpy",
+    data_root: str | os.PathLike[str] | None = None,
 ) -> Model:
-    """The model of an `.ein` file. `set` overrides constants, `dtype` the `dtype` line."""
+    """The model of an `.ein` file. `set` overrides constants, `dtype` the `dtype` line.
+
+    `from` paths stay below the file's folder, or below `data_root` where that is given.
+    """
     place = _path(path)
     front = read_program(read_source(place), set)
-    return Model(front, dtype=dtype, backend=backend, folder=place.parent)
+    return Model(front, dtype=dtype, backend=backend, folder=place.parent, data_root=data_root)
 
 
 def parse(
@@ -32,11 +36,15 @@ def parse(
     dtype: str | None = None,
     backend: str = "numpy",
     folder: str | os.PathLike[str] | None = None,
+    data_root: str | os.PathLike[str] | None = None,
 ) -> Model:
-    """The model of a text. `from` paths stay below `folder`, the current one by default."""
+    """The model of a text. `from` paths stay below `folder`, the current one by default.
+
+    Or below `data_root`, where that is given.
+    """
     front = read_program(text_source(text), set)
     place = None if folder is None else _path(folder)
-    return Model(front, dtype=dtype, backend=backend, folder=place)
+    return Model(front, dtype=dtype, backend=backend, folder=place, data_root=data_root)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:

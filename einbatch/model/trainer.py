@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike
 from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
-from einbatch.ir import Program
-from einbatch.model.arrays import Array, as_numbers, check_members, convert, missing
+from einbatch.ir import Program, reads, statements_of
+from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
-from einbatch.train.updates import STEP, Training
+from einbatch.train.updates import STEP, STEPS, Training
 
 Advance = Callable[[Mapping[str, Array]], tuple[float, ...]]
 Shapes = tuple[tuple[int, ...], ...]
@@ -37,7 +37,7 @@ class Updating:
         program = training.program
         assert program.objective is not None
         self.execution = execution
-        self.counter = training.step
+        self.counters = training.counters
         self.objective = program.objective.tensor
         self.reports = program.shown
         self.outputs = (self.objective, *self.reports)
@@ -51,16 +51,27 @@ class Updating:
         self.moved = tuple(
             name for name in (*self.params, *self.states) if self.program.find_tensor(name)
         )
+        self.learnt = (*self.params, *running_states(program))
 
-    def counted(self, count: int) -> dict[str, Array]:
-        """The input that takes the number of the update, where the updates read it."""
-        if self.counter is None:
+    def counted(self, count: int, steps: int | None) -> dict[str, Array]:
+        """The inputs that take the number of the update and of all, where the updates read them."""
+        if not self.counters:
             return {}
-        return {self.counter: np.asarray(count, self.execution.dtype)}
+        if STEPS in self.counters and steps is None:
+            raise _no_total()
+        numbers = {STEP: count, STEPS: steps}
+        return {name: np.asarray(numbers[name], self.execution.dtype) for name in self.counters}
 
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
         """Objectives and reports as numbers: an objective's mean over the batch."""
         return tuple(map(mean_of, results))
+
+
+def running_states(program: Program) -> tuple[str, ...]:
+    """The states that forward statements read: running averages, as good as params later on."""
+    steps = statements_of((*program.statements, *program.reports))
+    read = {item.tensor for step in steps for item in reads(step.value)}
+    return tuple(tensor.name for tensor in program.of_kind("state") if tensor.name in read)
 
 
 class Trainer:
@@ -73,7 +84,10 @@ class Trainer:
         state: Mapping[str, ArrayLike] | None,
         seed: int,
         load: Load | None = None,
+        steps: int | None = None,
     ) -> None:
+        self.steps = steps
+        """The number of updates of the whole training, which only `steps` in a program needs."""
         self._updating = updating
         self._given = None if params is None else merge_names(params)
         self._state = None if state is None else merge_names(state)
@@ -85,16 +99,21 @@ class Trainer:
         self._extents: dict[Shapes, dict[str, int]] = {}
         self._draws = updating.program.of_kind("draw")
         inputs = updating.program.of_kind("input")
-        self._inputs = tuple(t for t in inputs if t.name != updating.counter)
+        self._inputs = tuple(t for t in inputs if t.name not in updating.counters)
         declared = updating.source.of_kind("input")
-        self._names = tuple(t.name for t in declared if t.name != updating.counter)
+        self._names = tuple(t.name for t in declared if t.name not in updating.counters)
         if self._given is not None:
-            check_names(self._given, updating.params, "param")
+            check_names(self._given, updating.learnt, "param")
 
     @property
     def kept(self) -> Mapping[str, Array]:
         """Params and states where they lie; updates rewrite them."""
         return self._kept
+
+    @property
+    def count(self) -> int:
+        """The number of updates so far."""
+        return self._count
 
     @property
     def params(self) -> dict[str, Array]:
@@ -115,6 +134,12 @@ class Trainer:
         self._start({})
         states = {name: self._kept[name].copy() for name in self._updating.states}
         return {STEP: self._count, **states}
+
+    def restore(self, kept: Mapping[str, Array], step: int) -> None:
+        """Goes back to params and states as they were after `step` updates."""
+        for name, own in self._kept.items():
+            np.copyto(own, kept[name])
+        self._count = step
 
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
         """One update on a minibatch; the objective before it."""
@@ -150,7 +175,7 @@ class Trainer:
         """The inputs of an update, checked; the trainer starts with the first ones."""
         updating = self._updating
         self._start(given)
-        fixed = {**given, **updating.counted(1), **self._kept}
+        fixed = {**given, **updating.counted(1, self.steps or 1), **self._kept}
         moment = Moment(self._seed, self._count + 1, training=True)
         return bind(updating.program, fixed, updating.execution.dtype, self._load, moment)
 
@@ -191,14 +216,25 @@ class Trainer:
 
         return walked
 
+    def reading(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, int]]:
+        """All that the next update on a minibatch reads, by name, and the extents."""
+        shapes = {t.name: arrays[t.name].shape for t in self._inputs}
+        extents = bind_extents(self._updating.program, shapes)
+        return {**arrays, **self._given_by_step(extents), **self._kept}, extents
+
     def _given_by_step(self, extents: Mapping[str, int]) -> dict[str, Array]:
         """The number of the update, its random draws, and `training`, where they are read."""
         updating, step = self._updating, self._count + 1
         if not self._draws:
-            return updating.counted(step)
+            return updating.counted(step, self.steps)
         moment = Moment(self._seed, step, training=True)
         draws = drawn(updating.program, extents, updating.execution.dtype, moment)
-        return {**updating.counted(step), **draws}
+        return {**updating.counted(step, self.steps), **draws}
+
+    def start(self, given: Mapping[str, ArrayLike]) -> Mapping[str, Array]:
+        """Params and states where they lie; made now, if `given` is what fixes their extents."""
+        self._start(given)
+        return self._kept
 
     def _start(self, given: Mapping[str, ArrayLike]) -> None:
         """Makes params and state, once what fixes their extents is there."""
@@ -228,6 +264,8 @@ def starting_values(
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
+        if given is None and params is not None and name in params:
+            given = params  # a running average that was saved with them
         if given is None:
             kept[name] = initial_array(program, tensor, extents, seed, dtype)
         elif name in given:
@@ -251,6 +289,14 @@ def _count_in(state: Mapping[str, ArrayLike] | None, updating: Updating) -> int:
     raise _no_count()
 
 
+def _no_total() -> EinbatchError:
+    return fail(
+        "E0625",
+        f"the updates read `{STEPS}`, and nobody says how many updates there will be",
+        help=f"give it: `{STEPS}=1000`; `fit` and `einbatch run` count the updates themselves",
+    )
+
+
 def _no_count() -> EinbatchError:
     return fail(
         "E0622",
@@ -266,7 +312,7 @@ def input_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     for tensor in part.of_kind("input"):
         if tensor.name in inputs:
-            shapes[tensor.name] = as_numbers(tensor, inputs[tensor.name]).shape
+            shapes[tensor.name] = shape_of(tensor, inputs[tensor.name])
         elif tensor.source is not None and load is not None:
-            shapes[tensor.name] = as_numbers(tensor, load(tensor)).shape
+            shapes[tensor.name] = shape_of(tensor, load(tensor))
     return shapes

@@ -90,7 +90,7 @@ def _members(low: Lowering, tensor: Tensor) -> int:
 
 
 def _refuse_overflow(low: Lowering, steps: tuple[Step, ...]) -> None:
-    """E0625 where integers may come to more than 64 bits hold: they would wrap."""
+    """E0626 where integers may come to more than 64 bits hold: they would wrap."""
     found = find_overflow(low.graph)
     if found is None:
         return

@@ -21,29 +21,40 @@ so that nothing later knows of optimizers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
-from einbatch.diagnostics import NOWHERE, EinbatchError, Source, Span, fail
+from einbatch.diagnostics import NOWHERE, Source, Span, fail
 from einbatch.elaborate.scope import collect
-from einbatch.ir import Objective, Program, Value, evaluate_constant, statements_of
+from einbatch.ir import Program, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
-from einbatch.train.recipes import PLAIN_SGD, at, resolve_optimizer, resolve_settings
-from einbatch.train.updates import STEP, instances, is_kept
+from einbatch.syntax.traverse import parts, with_parts
+from einbatch.train.recipes import PLAIN, SHORTER, Optimizer, clipped, gradient
+from einbatch.train.settings import (
+    Overrides,
+    Settings,
+    at,
+    resolve_optimizer,
+    resolve_settings,
+)
+from einbatch.train.updates import STEP, instances
+
+Names = Mapping[str, n.Identifier]
+Axes = tuple[n.Identifier, ...]
 
 
 def inline_optimizer(
     tree: n.Tree,
     program: Program,
     optimizer: str | None = None,
-    settings: Mapping[str, float] | None = None,
+    settings: Overrides | None = None,
 ) -> n.Tree:
-    """The tree with the optimizer of its `train` line as update statements.
+    """The tree with the optimizer of its `train` line as update statements, at its end.
 
     `optimizer` and `settings` override the line; `program` is the elaborated tree.
     Raises EinbatchError (E0412) where the optimizer or a setting is unknown, or
-    where the program has updates of its own too.
+    where updates of the program's own write params too.
     """
     train = next((s for s in tree.statements if isinstance(s, n.Train)), None)
     line = train.optimizer if train else None
@@ -60,7 +71,8 @@ def inline_optimizer(
     span = train.span if train else NOWHERE
     if program.objective is None:
         return tree  # `Training.check` says so
-    own = next((s for s in statements_of(program.updates) if is_kept(program, s.target)), None)
+    params = {tensor.name for tensor in program.of_kind("param")}
+    own = next((s for s in statements_of(program.updates) if s.target in params), None)
     if own is not None:
         raise fail(
             "E0412",
@@ -77,40 +89,45 @@ def _inlined(
     program: Program,
     name: str,
     train: n.Train | None,
-    overrides: Mapping[str, float],
+    overrides: Overrides,
 ) -> n.Tree:
     span = train.span if train else NOWHERE
     optimizer = resolve_optimizer(name, span)
     given = train.settings if train and train.optimizer == name else ()
-    values = resolve_settings(name, optimizer, given, overrides, span)
-    text = optimizer.text
-    if name == "sgd" and _is_zero(program, "momentum", values):
-        text = PLAIN_SGD
-    taken = {identifier.key for identifier in instances(tree, n.Identifier)}
-    if STEP in text:
+    settings = resolve_settings(name, program, given, overrides, span)
+    if STEP in optimizer.recipe(settings.has, PLAIN):
         _check_step_is_free(name, tree, span)
-    params = [param for param in tree.statements if isinstance(param, n.Param)]
-    bare = [replace(s, optimizer=None, settings=()) if s is train else s for s in tree.statements]
-    for place, objective in reversed(list(_places(tree, program))):
-        statements: list[n.Statement] = []
+    taken = {identifier.key for identifier in instances(tree, n.Identifier)}
+    others = [s for s in tree.statements if s is not train]
+    bare = [] if train is None else [replace(train, optimizer=None, settings=())]
+    lines = [k for k, line in enumerate(others) if isinstance(line, n.Minimize)]
+    ends = (*lines[1:], len(others))
+    for end, objective in reversed(list(zip(ends, program.objectives, strict=True))):
+        names = program.params_of(objective)
+        params = [s for s in others if isinstance(s, n.Param) and s.name.key in names]
+        ascends = objective.sense == "maximize"
+        writer = _Writer(settings, program.cotangent, taken, span, ascends)
+        others[end:end] = _updates(optimizer, writer, params)
+    return replace(tree, statements=(*others, *bare))
+
+
+def _updates(optimizer: Optimizer, writer: _Writer, params: list[n.Param]) -> list[n.Statement]:
+    """The updates of the params of one objective; they stand before the next one."""
+    settings = writer.settings
+    used = gradient(settings.has, couples=optimizer.couples, ascends=writer.ascends)
+    is_plain = used == PLAIN
+    recipe = optimizer.recipe(settings.has, PLAIN if is_plain else "descent[i]")
+    if not is_plain:
+        recipe = f"for i: descent[i] = {used}\n{recipe}"
+        writer = replace(writer, ascends=False)
+    statements: list[n.Statement] = []
+    if settings.has("clip_norm"):
         for param in params:
-            if param.name.key in program.params_of(objective):
-                ascends = objective.sense == "maximize"
-                inliner = _Inliner(param, values, program.cotangent, taken, span, ascends)
-                statements += inliner.statements(_template(text))
-        bare[place:place] = statements
-    return replace(tree, statements=tuple(bare))
-
-
-def _places(tree: n.Tree, program: Program) -> Iterator[tuple[int, Objective]]:
-    """Where the updates of each objective go: before the next one, the last one's at the end.
-
-    At the end is before the `train` line, where that stands behind.
-    """
-    lines = [k for k, line in enumerate(tree.statements) if isinstance(line, n.Minimize)]
-    trains = [k for k, line in enumerate(tree.statements) if isinstance(line, n.Train)]
-    last = max(*trains, lines[-1] + 1) if trains else len(tree.statements)
-    return zip((*lines[1:], last), program.objectives, strict=True)
+            statements += writer.written(f"for i: clip_square += {clipped(settings.has)}^2", param)
+        statements += writer.written(SHORTER, None)
+    for param in params:
+        statements += writer.written(recipe, param)
+    return statements
 
 
 def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
@@ -125,100 +142,95 @@ def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
         )
 
 
-def _is_zero(program: Program, name: str, settings: Mapping[str, n.Expression]) -> bool:
-    """True where a setting is known to be 0 before any data come."""
-    setting = settings[name]
-    if isinstance(setting, n.Number):
-        return float(setting.text) == 0
-    if program.train is None:
-        return False
-    try:
-        known: dict[str, Value] = {}
-        for let in program.lets:
-            known[let.name] = evaluate_constant(let.value, known, {})
-        return evaluate_constant(dict(program.train.settings)[name], known, {}) == 0
-    except (KeyError, EinbatchError):
-        return False
-
-
 @cache
 def _template(text: str) -> n.Tree:
     return parse(Source("<optimizer>", text + "\n"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Inliner:
-    """Writes a template's statements for one param."""
+class _Writer:
+    """Writes the statements of a recipe for one param, or those that all params share.
 
-    param: n.Param
-    settings: Mapping[str, n.Expression]
+    A subscripted name of a recipe is the param's own (`W_velocity`), one without
+    subscripts is the same for all (`clip`); `shared` gathers those.
+    """
+
+    settings: Settings
     cotangent: str
     taken: set[str]
     span: Span
     ascends: bool
+    shared: dict[str, n.Identifier] = field(default_factory=dict[str, n.Identifier])
 
-    def statements(self, template: n.Tree) -> Iterator[n.Statement]:
-        names = {"T": self.param.name}
-        for statement in template.statements:
-            if isinstance(statement, n.State):
-                names[statement.name.key] = self.fresh(statement.name.key)
-        for statement in template.statements:
-            yield self.statement(statement, names)
+    def written(self, text: str, param: n.Param | None) -> Iterator[n.Statement]:
+        template = _template(text)
+        names = {} if param is None else {"T": param.name}
+        for target in _targets(template):
+            if isinstance(target, n.Name):
+                key = target.identifier.key
+                self.shared.setdefault(key, self.fresh(key, None))
+            elif target.key not in names and param is not None:
+                names[target.key] = self.fresh(target.key, param.name)
+        axes = () if param is None else param.axes
+        known = {**self.shared, **names}
+        return (self.statement(item, known, axes) for item in template.statements)
 
-    def fresh(self, suffix: str) -> n.Identifier:
-        """`W_velocity`, or `W_velocity2` where that is taken."""
-        name, count = self.param.name, 1
-        while f"{name.key}_{suffix}{count if count > 1 else ''}" in self.taken:
+    def fresh(self, suffix: str, param: n.Identifier | None) -> n.Identifier:
+        """`W_velocity`, or `W_velocity2` where that is taken; `clip` where all share it."""
+        key, spelling = (f"{param.key}_", f"{param.spelling or param.key}_") if param else ("", "")
+        count, tail = 1, suffix
+        while key + tail in self.taken:
             count += 1
-        tail = f"_{suffix}{count if count > 1 else ''}"
-        self.taken.add(name.key + tail)
-        return n.Identifier(name.key + tail, (name.spelling or name.key) + tail, self.span)
+            tail = f"{suffix}{count}"
+        self.taken.add(key + tail)
+        return n.Identifier(key + tail, spelling + tail, self.span)
 
-    def statement(self, item: n.Statement, names: Mapping[str, n.Identifier]) -> n.Statement:
-        axes = self.param.axes
+    def statement(self, item: n.Statement, names: Names, axes: Axes) -> n.Statement:
         match item:
             case n.State(name=name, initial=initial):
                 return n.State(names[name.key], axes, initial, self.span)
             case n.For(body=(n.Assign() as assign,)):
-                written = self.assign(assign, names)
+                written = self.assign(assign, names, axes)
                 return n.For(axes, (written,), self.span) if axes else written
+            case n.Assign():
+                return self.assign(item, names, axes)
             case _:
                 raise AssertionError(item)
 
-    def assign(self, item: n.Assign, names: Mapping[str, n.Identifier]) -> n.Assign:
-        target = self.expression(item.target, names)
+    def assign(self, item: n.Assign, names: Names, axes: Axes) -> n.Assign:
+        target = self.expression(item.target, names, axes)
         assert isinstance(target, (n.Access, n.Name))
-        ascends = self.ascends and item.operator == "-="
-        operator = "+=" if ascends else item.operator
-        return n.Assign(target, operator, self.expression(item.value, names), self.span)
+        operator = "+=" if self.ascends and item.operator == "-=" else item.operator
+        return n.Assign(target, operator, self.expression(item.value, names, axes), self.span)
 
-    def expression(self, node: n.Expression, names: Mapping[str, n.Identifier]) -> n.Expression:
+    def expression(self, node: n.Expression, names: Names, axes: Axes) -> n.Expression:
         match node:
             case n.Access(tensor=tensor):
-                return self.access(tensor.key, names)
-            case n.Name(identifier=identifier) if identifier.key in self.settings:
-                return self.settings[identifier.key]
-            case n.Sum(terms=terms):
-                return n.Sum(
-                    tuple((sign, self.expression(term, names)) for sign, term in terms), self.span
-                )
-            case n.Product(factors=factors):
-                return n.Product(
-                    tuple((sign, self.expression(item, names)) for sign, item in factors), self.span
-                )
-            case n.Power(base=base, exponent=exponent):
-                pair = (self.expression(base, names), self.expression(exponent, names))
-                return n.Power(*pair, self.span)
-            case n.Call(function=function, arguments=arguments):
-                inside = tuple(self.expression(item, names) for item in arguments)
-                return n.Call(function, inside, self.span)
+                return self.access(tensor.key, names, axes)
+            case n.Name(identifier=identifier) if identifier.key in self.settings.expressions:
+                return self.settings.expressions[identifier.key]
+            case n.Name(identifier=identifier):
+                return n.Name(names.get(identifier.key, identifier), self.span)
             case _:
-                return replace(node, span=self.span)
+                below = tuple(self.expression(part, names, axes) for part in parts(node))
+                return replace(with_parts(node, below), span=self.span)
 
-    def access(self, key: str, names: Mapping[str, n.Identifier]) -> n.Access | n.Name:
+    def access(self, key: str, names: Names, axes: Axes) -> n.Access | n.Name:
         base, dot, _ = key.partition(".")
         name, suffix = names[base], self.cotangent if dot else ""
         tensor = n.Identifier(name.key + suffix, (name.spelling or name.key) + suffix, self.span)
-        if not self.param.axes:
+        if not axes:
             return n.Name(tensor, self.span)
-        return n.Access(tensor, tuple(n.Name(axis) for axis in self.param.axes), self.span)
+        return n.Access(tensor, tuple(n.Name(axis) for axis in axes), self.span)
+
+
+def _targets(template: n.Tree) -> Iterator[n.Identifier | n.Name]:
+    """What a recipe writes: names with subscripts as identifiers, names alone as they are."""
+    for item in template.statements:
+        match item:
+            case n.State(name=name):
+                yield name
+            case n.For(body=(n.Assign(target=target),)) | n.Assign(target=target):
+                yield target.tensor if isinstance(target, n.Access) else target
+            case _:
+                raise AssertionError(item)

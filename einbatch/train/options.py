@@ -10,17 +10,23 @@ from typing import cast
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.ir import Expression, Program, Value, as_float, evaluate_constant
 
-DEFAULTS: dict[str, int | float] = {"batch": 32, "epochs": 1, "holdout": 0, "seed": 0}
+DEFAULTS = {"batch": 32, "epochs": 1, "holdout": 0, "patience": 0, "seed": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Examples in a minibatch, rounds over the data, the part held out, the seed."""
+    """How to train.
+
+    Examples in a minibatch, and rounds over the data; what is held out, as a part of the
+    examples (below 1) or their number; the seed; and how many epochs without a better one
+    end the training (0: none).
+    """
 
     batch: int
     epochs: int
     holdout: float
     seed: int
+    patience: int = 0
 
 
 def resolve_options(
@@ -46,8 +52,26 @@ def resolve_options(
     return Options(
         _integer("batch", values, places, 1),
         _integer("epochs", values, places, 0),
-        _fraction("holdout", values, places),
+        _part("holdout", values, places),
         _integer("seed", values, places, 0),
+        _integer("patience", values, places, 0),
+    )
+
+
+def check_holdout(
+    program: Program, options: Options, count: int, overrides: Mapping[str, int | float | None]
+) -> None:
+    """E0803 where so many are held out that none of `count` examples is left to train on."""
+    if options.holdout < max(count, 1):
+        return
+    line = dict(program.train.options if program.train else ())
+    said = "holdout" in line and overrides.get("holdout") is None
+    raise fail(
+        "E0803",
+        f"`holdout` is {options.holdout:.0f}, and there are {count} examples: none is left"
+        " to train on",
+        *([(line["holdout"].span, "set here")] if said else []),
+        help="hold out fewer, or a part of them: `holdout=0.2`",
     )
 
 
@@ -72,11 +96,13 @@ def _integer(name: str, values: Mapping[str, Value], places: Mapping[str, Span],
     return int(value)
 
 
-def _fraction(name: str, values: Mapping[str, Value], places: Mapping[str, Span]) -> float:
+def _part(name: str, values: Mapping[str, Value], places: Mapping[str, Span]) -> float:
     value = values[name]
-    if not 0 <= value < 1:
-        raise _unfit(name, value, "a part of the examples, 0 ≤ holdout < 1", places)
-    return as_float(value)
+    number = as_float(value)
+    if 0 <= number < 1 or (1 <= number < 2**53 and number == int(number)):
+        return number
+    wanted = "a part of the examples, 0 ≤ holdout < 1, or their number, an integer"
+    raise _unfit(name, value, wanted, places)
 
 
 def _unfit(name: str, value: object, wanted: str, places: Mapping[str, Span]) -> EinbatchError:

@@ -8,25 +8,26 @@ from typing import Any, TypeVar, cast
 
 from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.scope import collect
+from einbatch.elaborate.settings import COUNTERS
 from einbatch.elaborate.statements import target_name
 from einbatch.ir import Program, statements_of
 from einbatch.syntax import nodes as n
 
 T = TypeVar("T")
-STEP = "step"
-"""The number of the update, from 1, as update statements read it."""
+STEP, STEPS = COUNTERS
+"""The number of the update, from 1, and of all updates, as update statements read them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """A program whose updates are all statements of their own.
 
-    `step` is the input that takes the number of the update, None where nothing
-    reads it; whoever runs the updates gives it.
+    `counters` are the inputs `step` and `steps`, those that something reads; whoever
+    runs the updates gives them.
     """
 
     program: Program
-    step: str | None
+    counters: tuple[str, ...]
 
     @property
     def is_trainable(self) -> bool:
@@ -61,15 +62,20 @@ def is_kept(program: Program, name: str) -> bool:
     return tensor is not None and tensor.kind in ("param", "state")
 
 
-def declare_step(tree: n.Tree) -> n.Tree:
-    """The tree with `input step`, where updates alone read `step` and nothing declares it."""
+def declare_counters(tree: n.Tree) -> tuple[n.Tree, tuple[str, ...]]:
+    """The tree with `input step`, where updates alone read `step` and nothing declares it.
+
+    Likewise `steps`. The names of what is declared come with the tree.
+    """
     after = _after_objective(tree)
-    if not _reads_step(tree.statements[after:]) or _reads_step(tree.statements[:after]):
-        return tree
-    if collect(tree).find(STEP) is not None:
-        return tree
-    declaration = n.Input(n.Identifier(STEP, STEP), ())
-    return replace(tree, statements=(declaration, *tree.statements))
+    lines = tuple(line for line in tree.statements[:after] if isinstance(line, n.Train))
+    forward = tuple(line for line in tree.statements[:after] if not isinstance(line, n.Train))
+    read = _names(tree.statements[after:]) | _names(lines)
+    loose = [name for name in COUNTERS if name in read - _names(forward)]
+    scope = collect(tree) if loose else None
+    found = tuple(name for name in loose if scope is not None and scope.find(name) is None)
+    declarations = tuple(n.Input(n.Identifier(name, name), ()) for name in found)
+    return replace(tree, statements=(*declarations, *tree.statements)), found
 
 
 def without_claims(tree: n.Tree, cotangent: str) -> n.Tree:
@@ -112,8 +118,8 @@ def _after_objective(tree: n.Tree) -> int:
     return places[0] + 1 if places else len(tree.statements)
 
 
-def _reads_step(statements: tuple[n.Statement, ...]) -> bool:
-    return any(name.identifier.key == STEP for name in instances(statements, n.Name))
+def _names(statements: tuple[n.Statement, ...]) -> set[str]:
+    return {name.identifier.key for name in instances(statements, n.Name)}
 
 
 def _without(statement: n.Statement, cotangent: str) -> n.Statement | None:

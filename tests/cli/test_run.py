@@ -38,7 +38,7 @@ def test_json_is_one_object(run: Run, program: Path):
     code, out, err = run("run", program, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert found.keys() == {"loss", "holdout_loss", "reports", "history", "tensors"}
+    assert found.keys() == {"loss", "holdout_loss", "reports", "history", "tensors", "best"}
     assert found["reports"].keys() == {"train", "holdout"}
     assert found["reports"]["holdout"].keys() == {"accuracy"}
     assert found["history"][1]["loss"] == found["loss"]
@@ -162,11 +162,14 @@ def test_warnings_do_not_stop_it(run: Run, tmp_path: Path):
 def test_a_loss_that_is_no_number_is_reported(run: Run, tmp_path: Path):
     path = tmp_path / "n.ein"
     path.write_text("param c = -1\nL = log(c)\nminimize L\ntrain sgd(lr=1), epochs=3\n")
-    code, out, err = run("run", path)
+    code, out, err = run("run", path, "--no-check-finite")
     assert code == 0
     assert err == "warning[W0801]: the loss is NaN; a smaller step may help\n"
     assert "loss nan" in out
-    assert json.loads(run("run", path, "--json").out)["loss"] is None
+    assert json.loads(run("run", path, "--json", "--no-check-finite").out)["loss"] is None
+    code, out, err = run("run", path)
+    assert (code, out) == (1, "")
+    assert err.startswith("error[E0820]: update 1 makes `L` NaN\n")
 
 
 def test_training_that_cannot_be(run: Run, tmp_path: Path):

@@ -42,6 +42,12 @@ def test_holdout_splits(n: int, fraction: float, seed: int) -> None:
         assert len(holdout) > 0
 
 
+def test_a_number_of_examples_is_held_out() -> None:
+    train, holdout = split_holdout(10, 3, 0)
+    assert (len(train), len(holdout)) == (7, 3)
+    assert len(split_holdout(2, 1, 0)[1]) == 1
+
+
 def test_holdout_is_drawn_not_cut_off() -> None:
     holdout = split_holdout(1000, 0.2, 0)[1]
     assert len(holdout) == 200
@@ -51,8 +57,10 @@ def test_holdout_is_drawn_not_cut_off() -> None:
 
 
 def test_what_no_split_is() -> None:
-    with pytest.raises(ValueError, match="holdout of 1, which is not in"):
-        split_holdout(10, 1, 0)
+    with pytest.raises(ValueError, match=r"a holdout of 1\.5, which is no part"):
+        split_holdout(10, 1.5, 0)
+    with pytest.raises(ValueError, match="a holdout of 10, which leaves none of 10 examples"):
+        split_holdout(10, 10, 0)
     with pytest.raises(ValueError, match="a minibatch of 0 examples"):
         minibatch_order(10, 0, 0, 0)
 

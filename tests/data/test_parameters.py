@@ -88,7 +88,6 @@ def tensor(dtype: str = "F64", shape: object = (2,), end: int = 16) -> dict[str,
     "content",
     [
         b"",
-        b"\x80\x04N.",
         b"\xff" * 100,
         file_of(tensor(), b"", 2**40),
         file_of(tensor(), b"1234"),
@@ -132,4 +131,4 @@ def test_any_damage_ends_in_arrays_or_an_error(
     try:
         load_params(path)
     except EinbatchError as error:
-        assert error.diagnostics[0].code in {"E0606", "E0607"}
+        assert error.diagnostics[0].code in {"E0606", "E0607", "E0642"}
