@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 
 from einbatch.diagnostics import NOWHERE, Source, Span, fail
 from einbatch.elaborate.scope import collect
@@ -101,14 +102,16 @@ def _inlined(
     others = [s for s in tree.statements if s is not train]
     bare = [] if train is None else [replace(train, optimizer=None, settings=())]
     lines = [k for k, line in enumerate(others) if isinstance(line, n.Minimize)]
-    ends = (*lines[1:], len(others))
-    for end, objective in reversed(list(zip(ends, program.objectives, strict=True))):
+    inlined = others[: lines[0]] if lines else others
+    for objective, (start, end) in zip(
+        program.objectives, pairwise((*lines, len(others))), strict=True
+    ):
         names = program.params_of(objective)
         params = [s for s in others if isinstance(s, n.Param) and s.name.key in names]
         ascends = objective.sense == "maximize"
         writer = _Writer(settings, program.cotangent, taken, span, ascends)
-        others[end:end] = _updates(optimizer, writer, params)
-    return replace(tree, statements=(*others, *bare))
+        inlined += [*others[start:end], *_updates(optimizer, writer, params)]
+    return replace(tree, statements=(*inlined, *bare))
 
 
 def _updates(optimizer: Optimizer, writer: _Writer, params: list[n.Param]) -> list[n.Statement]:
