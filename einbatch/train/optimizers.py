@@ -171,7 +171,8 @@ class _Writer:
         for target in _targets(template):
             if isinstance(target, n.Name):
                 key = target.identifier.key
-                self.shared.setdefault(key, self.fresh(key, None))
+                if key not in self.shared:
+                    self.shared[key] = self.fresh(key, None)
             elif target.key not in names and param is not None:
                 names[target.key] = self.fresh(target.key, param.name)
         axes = () if param is None else param.axes
