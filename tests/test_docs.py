@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 import einbatch as eb
+from einbatch.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "grammar" / "README.md")
+TRAINING = ROOT / "docs" / "training.md"
+PAGES = (ROOT / "README.md", ROOT / "grammar" / "README.md", TRAINING)
 FENCE = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -48,6 +51,24 @@ def test_derived_statements_are_derived(page: Path) -> None:
             program = text
         elif language == "ein-derived":
             assert text in str(eb.parse(program).backward)
+
+
+def test_commands_of_a_training_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The `sh` blocks of the page on training, one after the other."""
+    shutil.copytree(ROOT / "programs", tmp_path / "programs")
+    monkeypatch.chdir(tmp_path)
+    lines = [line for text in blocks(TRAINING, "sh") for line in text.splitlines()]
+    for line in lines:
+        name, *words = line.split()
+        assert name == "einbatch"
+        assert main(words) == 0, line
+    assert len(lines) >= 10
+    assert (tmp_path / "runs" / "digits" / "report.html").exists()
+    for step in re.findall(r"step-\d+", TRAINING.read_text("utf-8")):
+        assert (tmp_path / "runs" / "digits" / "checkpoints" / step).is_dir()
+    capsys.readouterr()
 
 
 def test_error_of_the_readme_is_the_real_one() -> None:

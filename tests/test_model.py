@@ -347,7 +347,7 @@ REFUSED = {
     ),
     "holdout": (
         lambda m, p: m.fit(x=X, t=T, holdout=20),
-        "error[E0803]: `holdout` is 20, and has to be a part of the examples, 0 ≤ holdout < 1",
+        "error[E0803]: `holdout` is 20, and there are 6 examples: none is left to train on",
     ),
     "optimizer": (
         lambda m, p: m.trainer(optimizer="adams"),

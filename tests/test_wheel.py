@@ -66,6 +66,11 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert pages <= names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "einbatch").rglob("*.py")}
     assert modules <= names
+    parts = {
+        f"einbatch/report/page/{path.name}" for path in (ROOT / "einbatch/report/page").iterdir()
+    }
+    assert {Path(part).suffix for part in parts} == {".html", ".css", ".js"}
+    assert parts <= names
     assert tops == {"einbatch", next(top for top in tops if top.endswith(".dist-info"))}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.load import ticks
 from benchmarks.harness.process import Failed, Worker
 from benchmarks.harness.statistics import best_rival, percentile
 from benchmarks.harness.suite import OWN, Array, Case, Contender, Skipped, Suite
@@ -47,6 +48,8 @@ class Outcome:
     errors: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     bounds: tuple[str, ...] = ()
+    foreign: float = 0.0
+    """The share of the machine that other work took while the times were taken."""
 
     @property
     def microseconds(self) -> dict[str, float]:
@@ -174,6 +177,8 @@ def _time_in_turn(workers: Sequence[Worker], effort: Effort, outcome: Outcome) -
     """Rounds; in each every contender once, another one first each time."""
     counts = {worker.name: _counts(worker, effort.seconds) for worker in workers}
     outcome.times = {worker.name: [] for worker in workers}
+    used, whole = ticks()
+    own = sum(worker.processor_time() for worker in workers)
     for turn in range(effort.rounds):
         first = turn % len(workers)
         for worker in (*workers[first:], *workers[:first]):
@@ -183,6 +188,9 @@ def _time_in_turn(workers: Sequence[Worker], effort: Effort, outcome: Outcome) -
                 worker.ask(do="run", steps=warm)
             outcome.times[worker.name].append(worker.time(block, samples))
             _refuse_unrest([w for w in workers if w is not worker], idle)
+    used, whole = ticks()[0] - used, ticks()[1] - whole
+    own = sum(worker.processor_time() for worker in workers) - own
+    outcome.foreign = max(0.0, (used - own) / whole) if whole else 0.0
 
 
 def _refuse_unrest(others: Sequence[Worker], before: Mapping[str, int]) -> None:

@@ -13,6 +13,8 @@ from benchmarks.harness.measure import Outcome
 from benchmarks.harness.statistics import geometric_mean
 from benchmarks.harness.suite import Suite
 
+QUIET = 0.05
+"""The share of the machine that other work may take without a word."""
 WIDTH = 160
 """Columns where the output is no terminal: tables are not cut there."""
 
@@ -65,13 +67,18 @@ def table_of(suite: Suite, outcomes: Sequence[Outcome]) -> Table:
 
 
 def summary_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """Who was skipped and why, and the geometric mean of the ratios."""
+    """Who was skipped and why, what else ran, and the geometric mean of the ratios."""
     skipped = {
         (name, reason.splitlines()[0] if reason else "")
         for outcome in outcomes
         for name, reason in outcome.skipped.items()
     }
     lines = [f"skipped {name}: {reason}" for name, reason in sorted(skipped)]
+    lines += [
+        f"{outcome.case}: other work took {outcome.foreign:.0%} of the machine; take it again"
+        for outcome in outcomes
+        if outcome.foreign > QUIET
+    ]
     ratios = [outcome.ratio for outcome in outcomes if outcome.ratio is not None]
     if ratios:
         lines.append(f"geometric mean of best/einbatch: {geometric_mean(ratios):.2f}")
@@ -94,6 +101,7 @@ def record_of(suite: Suite, machine: dict[str, Any], outcomes: Sequence[Outcome]
                 "best_other": outcome.rival,
                 "ratio": outcome.ratio,
                 "over_bounds": {bound: outcome.over(bound) for bound in outcome.bounds},
+                "other_work": outcome.foreign,
                 "relative_errors": outcome.errors,
                 "skipped": outcome.skipped,
                 "rounds": outcome.times,

@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _fmt(verbs)
     _export(verbs)
+    _report(verbs)
     _explain(verbs)
     return top
 
@@ -238,6 +239,12 @@ def _export(verbs: Verbs) -> None:
     verb.add_argument("--to", choices=("numpy",), required=True, help="the target")
     verb.add_argument("--batch", metavar="N", type=_count(1), help="examples in a minibatch")
     verb.add_argument("-o", "--out", metavar="FILE", help="where to (default: stdout)")
+
+
+def _report(verbs: Verbs) -> None:
+    verb = _verb(verbs, "report", "Write the report of a run, one page of HTML.")
+    verb.add_argument("run", metavar="RUN", help="the folder of a run's checkpoints and log")
+    verb.add_argument("--out", metavar="FILE.html", help="where to (default: RUN/report.html)")
 
 
 def _explain(verbs: Verbs) -> None:

@@ -88,7 +88,7 @@ class Watch(Silent):
     def _move(self, bar: Bar, state: State, values: Sequence[float]) -> None:
         self._pace.look(state.step, time.monotonic())
         number = min(state.epoch + (state.taken > 0), self.epochs)
-        shown = f"epoch {number}/{self.epochs}  step {state.step}  {self._values('', values)}"
+        shown = f"epoch {number}/{self.epochs}  {self._values('', values)}"
         pace = self._pace.text(state.step)
         bar.update(bar.task_ids[0], completed=state.step, shown=shown, pace=pace)
 
@@ -135,25 +135,30 @@ class Pace:
         self._step, self._clock = step, clock
 
     def text(self, step: int) -> str:
-        """`12,300 examples/s  0:01:05 left`; nothing before there is a speed."""
+        """`12,300 ex/s  0:01:05 left`, examples; nothing before there is a speed."""
         if not self.speed:
             return ""
         outline = self._outline
         examples = self.speed * outline.examples / max(outline.steps, 1)
         left = round(max(outline.epochs * outline.steps - step, 0) / self.speed)
         hours, rest = divmod(left, 3600)
-        return f"{examples:,.0f} examples/s  {hours}:{rest // 60:02}:{rest % 60:02} left"
+        return f"{examples:,.0f} ex/s  {hours}:{rest // 60:02}:{rest % 60:02} left"
 
 
 def _bar() -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
+
+    def text(shown: str) -> TextColumn:
+        return TextColumn(shown, markup=False, table_column=Column(no_wrap=True))
 
     return Progress(
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[shown]}", markup=False),
-        TextColumn("{task.fields[pace]}", markup=False),
+        BarColumn(bar_width=None),  # what the texts leave of the line
+        text("{task.percentage:>3.0f}%"),
+        text("{task.fields[shown]}"),
+        text("{task.fields[pace]}"),
         console=Console(stderr=True),
+        expand=True,
         transient=True,
     )

@@ -16,13 +16,15 @@ from einbatch.cli.data import Given, load_model, read_data, read_params
 from einbatch.cli.progress import Watch
 from einbatch.cli.show import show_array, show_json, show_number, show_tensors
 from einbatch.cli.signals import CODES, NAMES
-from einbatch.data import Stored, check_writable, save, save_npz
+from einbatch.data import check_writable, save, save_npz
 from einbatch.data.mapping import check_outward
 from einbatch.elaborate import constant_values
 from einbatch.model.arrays import Array
+from einbatch.model.binding import refuse_large
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result
 from einbatch.model.interpreter import Model
+from einbatch.model.whole import tensor_shapes, whole_extents
 from einbatch.train.options import Options, resolve_options
 
 OVERRIDES = ("epochs", "batch", "patience")
@@ -72,13 +74,18 @@ def _train(
     arguments: argparse.Namespace,
 ) -> int:
     reports = model.program.shown
+    program = model.front.forward
+    if arguments.out or arguments.grad:  # what could not be made in the end is told now
+        extents = whole_extents(program, given.inputs, model.load_input)
+        refuse_large(program, extents, model.dtype)
+    held = _holdout(model, arguments.holdout)
     with Watch(reports, quiet=arguments.json) as watch:
         result = model.fit(
             given.inputs,
             params=params,
             epochs=arguments.epochs,
             batch=arguments.batch,
-            holdout=_holdout(model, arguments.holdout),
+            holdout=held.inputs if isinstance(held, Given) else held,
             patience=arguments.patience,
             seed=arguments.seed,
             progress=watch,
@@ -91,20 +98,23 @@ def _train(
             check_finite=arguments.check_finite,
             deterministic=arguments.deterministic,
             sources=given.sources,
+            holdout_sources=held.sources if isinstance(held, Given) else None,
         )
     best = result.best if _options(model, arguments).patience else None
     params = _learnt(model, result) if best is None else best.params
     if arguments.save:
         _save(model, params, arguments)
     values: dict[str, Array] = {}
-    if arguments.out or arguments.grad or (arguments.json and not watch.stopped):
+    if arguments.out or arguments.grad:
         values = _values(model, params, given, grad=arguments.grad)
     if arguments.out:
         save_npz(Path(arguments.out), values)
     if watch.unread:
         raise BrokenPipeError
     if arguments.json:
-        print(show_json(_training_object(result, values)))
+        extents = whole_extents(program, given.inputs, model.load_input)
+        shapes = tensor_shapes(program, extents) | _shapes(values)
+        print(show_json(_training_object(result, shapes)))
     else:
         print(_summary(result))
         if best is not None and (arguments.save or arguments.out):
@@ -119,13 +129,13 @@ def _train(
     return 0
 
 
-def _holdout(model: Model, texts: Sequence[str]) -> float | dict[str, Array | Stored] | None:
+def _holdout(model: Model, texts: Sequence[str]) -> float | Given | None:
     """What `--holdout` says: a part or a number of the examples, or others."""
     if len(texts) == 1 and NUMBER.fullmatch(texts[0]) and not Path(texts[0]).exists():
         return float(texts[0])
     if any(NUMBER.fullmatch(text) and not Path(text).exists() for text in texts):
         raise Misuse("--holdout: a number stands alone")
-    return read_data(model, texts).inputs if texts else None
+    return read_data(model, texts) if texts else None
 
 
 def _learnt(model: Model, result: Result) -> dict[str, Array]:
@@ -156,7 +166,7 @@ def _evaluate(
     loss = None if objective is None else mean_of(values[objective.tensor])
     if arguments.json:
         found = {name: mean_of(values[name]) for name in model.program.shown}
-        print(show_json(_object(loss, {"train": found, "holdout": {}}, [], values)))
+        print(show_json(_object(loss, {"train": found, "holdout": {}}, [], _shapes(values))))
         return 0
     program = model.derive().program if arguments.grad else model.program
     print(show_tensors(program, {k: v for k, v in values.items() if k not in reports}))
@@ -179,8 +189,12 @@ def _values(
     return values
 
 
-def _training_object(result: Result, values: Mapping[str, Array]) -> dict[str, object]:
-    found = _object(result.loss, result.reports, result.history, values)
+def _shapes(values: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in values.items()}
+
+
+def _training_object(result: Result, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
+    found = _object(result.loss, result.reports, result.history, shapes)
     found["holdout_loss"] = result.holdout_loss
     if result.best is not None:
         found["best"] = {"epoch": result.best.epoch, "loss": result.best.loss}
@@ -188,13 +202,16 @@ def _training_object(result: Result, values: Mapping[str, Array]) -> dict[str, o
 
 
 def _object(
-    loss: float | None, reports: object, history: object, values: Mapping[str, Array]
+    loss: float | None,
+    reports: object,
+    history: object,
+    shapes: Mapping[str, tuple[int, ...]],
 ) -> dict[str, object]:
     return {
         "loss": loss,
         "reports": reports,
         "history": history,
-        "tensors": {name: list(value.shape) for name, value in values.items()},
+        "tensors": {name: list(shape) for name, shape in shapes.items()},
     }
 
 

@@ -98,8 +98,8 @@ def read(file: DataFile, names: Sequence[str]) -> dict[str, Array | Stored | Lab
     """The columns of these names, [n] each; one that begins with a text is of labels."""
     with _rows(file) as rows:
         header = _header(rows, file)
-        places = {name: _place(header, name, file) for name in names}
-        columns: dict[str, Column | Texts] = {}
+        places = [(_place(header, name, file), name) for name in names]
+        columns: list[tuple[int, str, Column | Texts]] = []
         count = size = 0
         for row in rows:
             if not row:
@@ -111,18 +111,24 @@ def read(file: DataFile, names: Sequence[str]) -> dict[str, Array | Stored | Lab
                     f"the header names {len(header)} columns, this row has {len(row)}",
                 )
             count += 1
-            for name, place in places.items():
-                cell = row[place].strip()
-                if name not in columns:
-                    columns[name] = Texts() if file.texts and _is_text(cell) else Column()
+            columns = columns or [(k, name, _column(row[k], file)) for k, name in places]
+            for place, name, column in columns:
                 try:
-                    size += columns[name].append(cell)
+                    size += column.append(row[place].strip())
                 except ValueError as error:
                     at = f"line {rows.line_num}, column {shown(name)}"
                     raise _bad(file, at, str(error)) from None
             if size > file.limit:
                 raise _too_large(file, count)
-    return {name: columns.get(name, Column()).finish() for name in names}
+    empty = {name: Column().finish() for name in names}
+    return {**empty, **{name: column.finish() for _, name, column in columns}}
+
+
+def _column(cell: str, file: DataFile) -> Column | Texts:
+    """What a column is of, by its first cell."""
+    text = cell.strip()
+    is_text = file.texts and bool(text) and not _is_number(text)
+    return Texts() if is_text else Column()
 
 
 class _Rows(Iterator[list[str]]):
@@ -184,10 +190,6 @@ def _place(header: tuple[str, ...], name: str, file: DataFile) -> int:
 
 def _is_number(cell: str) -> bool:
     return bool(NUMBER.fullmatch(cell) or SPECIAL.fullmatch(cell))
-
-
-def _is_text(cell: str) -> bool:
-    return bool(cell) and not _is_number(cell)
 
 
 def _number(cell: str) -> float:

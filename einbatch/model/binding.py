@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from numpy.typing import ArrayLike
@@ -20,6 +20,12 @@ from einbatch.plan import check_tensors
 
 Load = Callable[[Tensor], Array | Stored]
 T = TypeVar("T")
+
+
+def refuse_large_params(part: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
+    """E0701 for params and states beyond the allowance; inputs may be in a file."""
+    kept = tuple(tensor for tensor in part.tensors if tensor.kind != "input")
+    refuse_large(replace(part, tensors=kept), extents, dtype)
 
 
 def refuse_large(program: Program, extents: Mapping[str, int], dtype: Dtype) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from einbatch.plan import Plan, plan
 from einbatch.syntax import unparse
 
 LOOPS = "loops"
+FEW = 256
+"""So many numbers are added up in Python sooner than by a call of NumPy."""
 MOST_PLANS = 64
 """The plans that one model keeps; the one that was used longest ago goes first."""
 
@@ -142,6 +145,10 @@ def mean_of(value: object) -> float:
     if not isinstance(value, np.ndarray):
         return float(cast(float, value))
     array = cast(Array, value)
+    if array.ndim == 0:
+        return float(array)
+    if array.size <= FEW:
+        return math.fsum(array.ravel().tolist()) / array.size
     return float(np.add.reduce(array, axis=None, dtype=np.float64)) / array.size
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from einbatch.autodiff import differentiate
-from einbatch.data import Stored
 from einbatch.diagnostics import Diagnostic, Span
 from einbatch.elaborate import bind_extents, erase, find_origins, find_warnings
-from einbatch.ir import Program, Tensor, statements_of
-from einbatch.ir.program import Dtype
-from einbatch.model.arrays import Array, convert, missing
+from einbatch.ir import Program, statements_of
+from einbatch.model.arrays import Array, missing
+from einbatch.model.basis import Basis, Inputs
 from einbatch.model.beginning import Manner
-from einbatch.model.binding import bind, refuse_large
+from einbatch.model.binding import bind, refuse_large_params
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.evaluating import (
     Evaluation,
@@ -26,15 +22,13 @@ from einbatch.model.evaluating import (
     evaluate_program,
     predict,
 )
-from einbatch.model.execution import Execution, mean_of, resolve_dtype
+from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result, fit
-from einbatch.model.front import Front
 from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, fold_names, merge_names
-from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
-from einbatch.model.sources import Sources
-from einbatch.model.trainer import Trainer, Updating, input_shapes, running_states, starting_values
+from einbatch.model.sources import named_sources
+from einbatch.model.trainer import Trainer, Updating, input_shapes, starting_values
 from einbatch.syntax import unparse
 from einbatch.train.loop import Progress
 from einbatch.train.recipes import SETTINGS
@@ -42,7 +36,6 @@ from einbatch.train.recording import Place, recording_of
 from einbatch.train.settings import Overrides, read_setting
 from einbatch.train.updates import STEP
 
-Inputs = Mapping[str, ArrayLike]
 State = Mapping[str, ArrayLike]
 
 
@@ -60,33 +53,13 @@ class Derived:
         return unparse(erase(self.program), self.origins)
 
 
-class Model:
+class Model(Basis):
     """A program, ready to run.
 
     `program` is the checked program, `tree` its tree, `warnings` what is probably
     not meant. Arrays are of `dtype`; inputs declared `in` are int64. Whatever is
     wrong raises EinbatchError.
     """
-
-    def __init__(
-        self,
-        front: Front,
-        *,
-        dtype: str | None = None,
-        backend: str = "numpy",
-        folder: Path | None = None,
-        data_root: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.front = front
-        self.program = front.program
-        self.tree = front.tree
-        self.folder = folder
-        self.sources = Sources(front.program, folder, data_root)
-        self.dtype: Dtype = resolve_dtype(dtype, front.program)
-        self.backend = backend
-        self.execution = Execution(backend, self.dtype)
-        self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
-        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
 
     @cached_property
     def warnings(self) -> list[Diagnostic]:
@@ -103,31 +76,6 @@ class Model:
         program = self._differentiated(fold_names(wrt), raw)
         return Derived(program, find_origins(self.tree))
 
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """The inputs that a caller gives."""
-        counters = self.front.counters
-        return tuple(t for t in self.program.of_kind("input") if t.name not in counters)
-
-    @property
-    def params(self) -> tuple[Tensor, ...]:
-        """The trained tensors."""
-        return self.program.of_kind("param")
-
-    @property
-    def classes(self) -> dict[str, tuple[str, ...]]:
-        """By index, the names of the classes that text labels gave: class k is the name k.
-
-        Of what has been read so far: after `fit` on labels from a file, of those.
-        """
-        return self.sources.classes
-
-    @property
-    def learnt(self) -> tuple[Tensor, ...]:
-        """The params, and the states that forward statements read: what a model is saved as."""
-        names = running_states(self.front.forward)
-        return (*self.params, *(self.program.tensor(name) for name in names))
-
     def init(
         self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
     ) -> dict[str, Array]:
@@ -139,7 +87,7 @@ class Model:
         names = tuple(tensor.name for tensor in self.params)
         part = self._part(self.front.forward, names)
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
-        refuse_large(part, extents, self.dtype)
+        refuse_large_params(part, extents, self.dtype)
         return {
             tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
             for tensor in self.params
@@ -263,13 +211,6 @@ class Model:
         kept = self._learnt(params, given)
         return predict(program, chosen, self.execution, kept, given, self.load_input)
 
-    def _learnt(self, params: Inputs | None, inputs: Inputs) -> dict[str, Array]:
-        """The given params, converted, and the states that forward statements read."""
-        given = self._params(params)
-        tensors = [tensor for tensor in self.learnt if tensor.name in given]
-        found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
-        return {**self._states(self.front.forward, inputs), **found}
-
     def step(
         self,
         params: Inputs,
@@ -319,7 +260,7 @@ class Model:
         has it (`lr="0.1*min(1, step/500)"`). `steps`, the number of all updates, is
         needed where the program reads it.
         """
-        updating = self._updating_with(optimizer, _settings(settings))
+        updating = self._updating_with(optimizer, _settings(self.program, settings))
         return Trainer(updating, params, state, seed, self.load_input, steps)
 
     def fit(
@@ -344,6 +285,7 @@ class Model:
         check_finite: bool | None = None,
         deterministic: bool = False,
         sources: Mapping[str, str] | None = None,
+        holdout_sources: Mapping[str, str] | None = None,
         **inputs: ArrayLike,
     ) -> Result:
         """Trains on arrays, or on the file's own sources, as the `train` line says.
@@ -359,7 +301,8 @@ class Model:
         file for the log alone, `tensorboard` a folder for TensorBoard's event files.
         `check_finite` stops at the first NaN or infinity (E0820): always, never, or
         (None) in the first 100 updates. `deterministic` gives the same bits for any
-        number of threads. `sources` says where given arrays come from, for the record.
+        number of threads. `sources` and `holdout_sources` say where given arrays
+        come from, for the record.
         """
         declared = {tensor.name for tensor in self.inputs}
         folded = merge_names(inputs)
@@ -370,16 +313,18 @@ class Model:
         part = None if isinstance(holdout, Mapping) else holdout
         overrides = {"epochs": epochs, "batch": batch, "holdout": part, "seed": seed}
         overrides["patience"] = patience
-        updating = self._updating_with(optimizer, _settings(settings))
+        updating = self._updating_with(optimizer, _settings(self.program, settings))
         recording = recording_of(checkpoint, checkpoint_every, keep, resume, log, tensorboard)
         facts = self._facts(given, sources or {})
+        if apart is not None:
+            facts["holdout"] = named_sources(apart, holdout_sources or {})
         manner = Manner(recording, progress, check_finite, deterministic, facts)
         return fit(updating, given, params, state, overrides, self.load_input, manner, apart)
 
     def _facts(self, given: Inputs, sources: Mapping[str, str]) -> dict[str, object]:
         """What a run's record says of the program and of where its data come from."""
         data = {t.name: t.source for t in self.inputs if t.source and t.name not in given}
-        data |= {name: sources.get(name, "an array") for name in given}
+        data |= named_sources(given, sources)
         source = self.front.source
         return {"program": {"path": source.name, "text": source.text}, "data": data}
 
@@ -392,63 +337,6 @@ class Model:
             return self._updating
         return Updating(self.front.train_with(optimizer, settings), self.execution)
 
-    def _differentiated(self, wrt: tuple[str, ...], raw: bool) -> Program:
-        key = (wrt, raw)
-        if key not in self._derived:
-            self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)
-        return self._derived[key]
 
-    def _part(self, program: Program, names: tuple[str, ...]) -> Program:
-        key = (id(program), names)
-        if key not in self._parts:
-            self._parts[key] = (program, restrict(program, names))
-        return self._parts[key][1]
-
-    def _values(
-        self,
-        program: Program,
-        names: tuple[str, ...],
-        params: Inputs,
-        inputs: Inputs,
-        moment: Moment = EVALUATION,
-    ) -> dict[str, Array]:
-        part = self._part(program, names)
-        given = {**inputs, **self._states(part, inputs), **params}
-        bound = bind(part, given, self.dtype, self.load_input, moment)
-        computed = tuple(name for name in names if part.tensor(name).kind == "value")
-        values = self.execution.run(part, bound.arrays, bound.extents, computed)
-        return {
-            name: values[name] if name in values else bound.arrays[name].copy() for name in names
-        }
-
-    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
-        """States that forward statements read: at their start, outside training."""
-        names = tuple(tensor.name for tensor in part.of_kind("state"))
-        if not names:
-            return {}
-        alone = self._part(part, names)
-        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
-        return {
-            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
-        }
-
-    def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
-        given = merge_names(data, inputs)
-        names = [tensor.name for tensor in self.program.tensors]
-        known = (*self.inputs, *self.program.of_kind("draw"))
-        check_names(given, [tensor.name for tensor in known], "input", names)
-        return given
-
-    def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
-        given = merge_names(params)
-        names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
-        return given
-
-    def load_input(self, tensor: Tensor) -> Array | Stored:
-        """The array that an input's `from` names; read once."""
-        return self.sources.load(tensor)
-
-
-def _settings(settings: Mapping[str, object]) -> Overrides:
-    return {name: read_setting(name, value) for name, value in settings.items()}
+def _settings(program: Program, settings: Mapping[str, object]) -> Overrides:
+    return {name: read_setting(program, name, value) for name, value in settings.items()}

@@ -15,6 +15,15 @@ KEPT_IN_FILE = 64 << 20
 """Bytes from which on an array stays in its file, where the format allows that."""
 
 
+IN_MEMORY = "an array"
+"""Where an array comes from that a caller gave, as a run's record says it."""
+
+
+def named_sources(names: Iterable[str], sources: Mapping[str, str]) -> dict[str, str]:
+    """Where each given array comes from, for a run's record."""
+    return {name: sources.get(name, IN_MEMORY) for name in names}
+
+
 class Sources:
     """Reads arrays for a program's tensors.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,8 @@ from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, reads, statements_of
-from einbatch.model.arrays import Array, check_members, convert, missing, shape_of
-from einbatch.model.binding import Bound, Load, bind, refuse_large
+from einbatch.model.arrays import Array, convert, missing, shape_of
+from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.initial import initial_array
@@ -23,6 +24,7 @@ from einbatch.train.updates import STEP, STEPS, Training
 
 Advance = Callable[[Mapping[str, Array]], tuple[float, ...]]
 Shapes = tuple[tuple[int, ...], ...]
+_largest = np.maximum.reduce
 
 
 class Updating:
@@ -74,6 +76,32 @@ def running_states(program: Program) -> tuple[str, ...]:
     return tuple(tensor.name for tensor in program.of_kind("state") if tensor.name in read)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What an input was when it was bound: its dtype, and what its integers are below."""
+
+    name: str
+    dtype: np.dtype[Any]
+    below: int | None
+
+    def is_met(self, value: object) -> bool:
+        """True for an array that needs no conversion, its integers in range."""
+        if type(value) is not np.ndarray:
+            return False
+        array = cast(Array, value)
+        if array.dtype != self.dtype or not array.flags.c_contiguous:
+            return False
+        # As an unsigned number, a negative one is beyond every extent.
+        return self.below is None or _largest(array.view(np.uint64), None, initial=0) < self.below
+
+
+def _shape_of_array(value: object) -> tuple[int, ...]:
+    if type(value) is not np.ndarray:
+        return ()
+    array = cast(Array, value)
+    return array.shape
+
+
 class Trainer:
     """Params and state under training. `step` is one update; `params` a copy of what it left."""
 
@@ -96,7 +124,7 @@ class Trainer:
         self._kept: dict[str, Array] = {}
         self._count = 0
         self._advances: dict[Shapes, Advance] = {}
-        self._extents: dict[Shapes, dict[str, int]] = {}
+        self._kinds: dict[Shapes, tuple[_Kind, ...]] = {}
         self._draws = updating.program.of_kind("draw")
         inputs = updating.program.of_kind("input")
         self._inputs = tuple(t for t in inputs if t.name not in updating.counters)
@@ -143,30 +171,31 @@ class Trainer:
 
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
         """One update on a minibatch; the objective before it."""
-        given = merge_names(data, inputs)
-        check_names(given, self._names, "input")
-        arrays = self._as_before(given)
+        arrays = self._as_before(inputs) if data is None else None
         if arrays is None:
+            given = merge_names(data, inputs)
+            check_names(given, self._names, "input")
             bound = self.bind(given)
             arrays = bound.arrays
-            self._extents[self._shapes(arrays)] = bound.extents
+            self._kinds[self._shapes(arrays)] = tuple(
+                _Kind(t.name, arrays[t.name].dtype, bound.extents.get(t.member or ""))
+                for t in self._inputs
+            )
         return self.advance(arrays)[0]
 
-    def _as_before(self, given: Mapping[str, ArrayLike]) -> dict[str, Array] | None:
-        """The inputs of an update, where every one is given, in shapes that were bound before."""
+    def _as_before(self, given: Mapping[str, ArrayLike]) -> Mapping[str, Array] | None:
+        """The inputs of an update, where all are arrays of a kind that was bound before."""
         if len(given) != len(self._inputs):
             return None
-        dtype, program = self._updating.execution.dtype, self._updating.program
-        try:
-            arrays = {t.name: convert(t, given[t.name], dtype) for t in self._inputs}
-        except KeyError:
+        arrays: list[object] = [given.get(tensor.name) for tensor in self._inputs]
+        shapes = tuple([_shape_of_array(array) for array in arrays])
+        kinds = self._kinds.get(shapes)
+        if kinds is None:
             return None
-        extents = self._extents.get(self._shapes(arrays))
-        if extents is None:
-            return None
-        for tensor in self._inputs:
-            check_members(program, tensor, arrays[tensor.name], extents)
-        return arrays
+        for kind, array in zip(kinds, arrays, strict=True):
+            if not kind.is_met(array):
+                return None
+        return cast("Mapping[str, Array]", given)
 
     def _shapes(self, arrays: Mapping[str, Array]) -> Shapes:
         return tuple(arrays[tensor.name].shape for tensor in self._inputs)
@@ -199,6 +228,9 @@ class Trainer:
             emitted = execution.emitted(program, extents, updating.outputs, updates=True)
             names = [operand.name for operand in emitted.plan.inputs]
             run = emitted.runner.bind(kept)
+
+            if names and not self._draws and not updating.counters:
+                return lambda arrays: updating.values(run(*[arrays[name] for name in names]))
 
             def planned(arrays: Mapping[str, Array]) -> tuple[float, ...]:
                 given = {**arrays, **self._given_by_step(extents)}
@@ -259,7 +291,7 @@ def starting_values(
     part = restrict(program, names)
     shapes = input_shapes(part, inputs, load)
     extents = bind_extents(part, shapes)
-    refuse_large(part, extents, dtype)
+    refuse_large_params(part, extents, dtype)
     kept: dict[str, Array] = {}
     for name in names:
         tensor = program.tensor(name)

@@ -141,6 +141,7 @@ def _memory(
             if start.get(name) in numbers
         },
         final={name: numbers[old] for name, old in wanted.final.items()},
+        outputs=frozenset(roots[numbers[old]] for old in wanted.outputs.values()),
         item=ITEM[low.dtype],
     )
 

@@ -11,7 +11,7 @@ from einbatch.plan.operations import POINTWISE
 
 ALIGNMENT = 64
 BYTES = {"int": 8, "bool": 1}
-Place = Literal["arena", "owned", "input", "constant", "alias"]
+Place = Literal["arena", "owned", "input", "output", "constant", "alias"]
 IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct", "start", "accumulate"})
 NO_MEMORY = frozenset({"loop", "end"})
 
@@ -21,8 +21,9 @@ class Buffer:
     """Where a value lies.
 
     `arena` at a byte offset; `owned` in the memory of a param or state (`owner`);
-    `input` with the caller; `constant` in memory of its own, filled once; `alias`
-    where another value lies. `onto` is the value that it overwrites in place.
+    `input` with the caller; `output` in memory of its own, which may be handed out;
+    `constant` in memory of its own, filled once; `alias` where another value lies.
+    `onto` is the value that it overwrites in place.
     """
 
     place: Place
@@ -44,6 +45,8 @@ class Memory:
     """Input values that the module owns, with their tensors."""
     final: Mapping[str, int]
     """For each owned tensor that is written, the value that it shall hold at the end."""
+    outputs: frozenset[int]
+    """The roots of what is given."""
     item: int
     """The bytes of a number in the program's precision."""
 
@@ -58,14 +61,17 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
     arena = _Arena()
     finals = {number: name for name, number in memory.final.items()}
     dying = _dying(memory)
+    homes = _homes(memory)
     holder: dict[int, int] = {}  # arena offset -> the value that holds it now
     held: dict[str, list[int]] = {}  # owned tensor -> the values that have held its memory
     for number, value in enumerate(memory.values):
         buffer = _without_arena(memory, number, value)
         if buffer is None:
             buffer = _into_owned(memory, number, finals, held, buffers) or _in_place(
-                memory, number, buffers
+                memory, number, buffers, homes
             )
+        if buffer is None and number in homes:
+            buffer = Buffer("output", size=memory.size(number))
         if buffer is None:
             size = memory.size(number)
             buffer = Buffer("arena", arena.take(size), size)
@@ -79,6 +85,23 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
             if own.place == "arena" and holder[own.offset] == root:
                 arena.give(own.offset, own.size)
     return tuple(buffers), arena.top
+
+
+def _homes(memory: Memory) -> dict[int, int]:
+    """For each output, and for what it overwrites in place, that output: they lie together."""
+    homes: dict[int, int] = {}
+    for output in sorted(memory.outputs):
+        number: int | None = output
+        while number is not None and number not in homes:
+            if _without_arena(memory, number, memory.values[number]) is not None:
+                break
+            homes[number] = output
+            arguments = [
+                memory.values[number].arguments[k] for k in _overwritable(memory.values[number])
+            ]
+            safe = (a for a in arguments if _is_safe(memory, number or 0, a))
+            number = next((memory.roots[a] for a in safe), None)
+    return homes
 
 
 def _dying(memory: Memory) -> list[list[int]]:
@@ -101,13 +124,17 @@ def _without_arena(memory: Memory, number: int, value: Value) -> Buffer | None:
     return None
 
 
-def _in_place(memory: Memory, number: int, buffers: Sequence[Buffer]) -> Buffer | None:
+def _in_place(
+    memory: Memory, number: int, buffers: Sequence[Buffer], homes: Mapping[int, int]
+) -> Buffer | None:
     """The memory of an argument that is not wanted any more, where overwriting it is safe."""
     for place in _overwritable(memory.values[number]):
         argument = memory.values[number].arguments[place]
         root = memory.roots[argument]
         own = buffers[root]
-        if not _is_safe(memory, number, argument) or own.place not in ("arena", "owned"):
+        if not _is_safe(memory, number, argument) or own.place not in ("arena", "owned", "output"):
+            continue
+        if homes.get(number) != homes.get(root):
             continue
         if own.place == "owned" and not _may_hold(memory, number, own.owner):
             continue
@@ -132,7 +159,7 @@ def _into_owned(
     owner = finals.get(number)
     if owner is None:
         return None
-    onto = _in_place(memory, number, buffers)
+    onto = _in_place(memory, number, buffers, {})
     if onto is not None and onto.owner == owner:
         return onto
     for root in held.get(owner, ()):

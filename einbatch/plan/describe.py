@@ -11,6 +11,7 @@ from einbatch.plan.operations import FLOPS, POINTWISE
 
 if TYPE_CHECKING:
     from einbatch.plan.graph import Value
+    from einbatch.plan.lowering import Contraction
     from einbatch.plan.plan import Plan
 
 
@@ -73,20 +74,39 @@ def count_flops(plan: Plan, number: int) -> int:
             return 0
 
 
-def _statements(plan: Plan) -> list[str]:
-    lines = ["statements" + " " * 2 + "(contractions in order; operations on numbers)"]
+def flops_of_statements(plan: Plan) -> list[int]:
+    """About how many operations on numbers each of the plan's statements takes."""
     flops = [0] * len(plan.statements)
     rounds = count_rounds(plan)
     for number, origin in enumerate(plan.origins):
         if not plan.constant[number]:
             flops[origin] += rounds[number] * count_flops(plan, number)
+    return flops
+
+
+def show_contraction(item: Contraction) -> str:
+    """A pairwise step: `[j,i] × [b,i] → [b,j]`."""
+    left, right, result = (",".join(axes) for axes in (item.left, item.right, item.result))
+    return f"[{left}] × [{right}] → [{result}]"
+
+
+def given_bytes(plan: Plan) -> int:
+    """The bytes of the inputs, params and states that a plan is given."""
+    item = 4 if plan.dtype == "float32" else 8
+    entering = [*plan.inputs, *plan.owned]
+    return sum(prod(operand.shape) * (8 if operand.integer else item) for operand in entering)
+
+
+def _statements(plan: Plan) -> list[str]:
+    lines = ["statements" + " " * 2 + "(contractions in order; operations on numbers)"]
+    flops = flops_of_statements(plan)
+    rounds = count_rounds(plan)
     for number, text in enumerate(plan.statements):
         lines.append(f"  {one_line(text)}")
         for item in plan.contractions:
             if item.statement == number:
-                left, right, result = (",".join(x) for x in (item.left, item.right, item.result))
                 times = f" × {rounds[item.value]}" if rounds[item.value] > 1 else ""
-                lines.append(f"      [{left}] × [{right}] → [{result}]  {item.flops:,}{times}")
+                lines.append(f"      {show_contraction(item)}  {item.flops:,}{times}")
         lines.append(f"      total {flops[number]:,}")
     lines.append(f"  all statements {sum(flops):,}")
     return lines
@@ -110,12 +130,9 @@ def _buffers(plan: Plan) -> list[str]:
 
 
 def _memory(plan: Plan) -> list[str]:
-    entering = [*plan.inputs, *plan.owned]
-    item = 4 if plan.dtype == "float32" else 8
-    given = sum(prod(operand.shape) * (8 if operand.integer else item) for operand in entering)
     return [
         "memory",
-        f"  inputs and parameters  {show_bytes(given)}",
+        f"  inputs and parameters  {show_bytes(given_bytes(plan))}",
         f"  arena                  {show_bytes(plan.arena)}",
         f"  peak                   {show_bytes(plan.peak)}",
     ]

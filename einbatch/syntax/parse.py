@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Literal, TypedDict, cast
 
 from lark import Lark
 from lark.exceptions import UnexpectedToken
-from lark.lexer import Lexer
+from lark.lexer import Lexer, TerminalDef, Token
 
 from einbatch.diagnostics import Source
 from einbatch.syntax.build import Builder
@@ -44,8 +45,13 @@ def _parser() -> Lark:
     return Lark(grammar_text(), transformer=Builder(), **OPTIONS)
 
 
+def terminals() -> Collection[TerminalDef]:
+    """The grammar's terminals, each with its pattern."""
+    return _parser().terminals
+
+
 def _pattern(terminal: str) -> str:
-    (found,) = (item for item in _parser().terminals if item.name == terminal)
+    (found,) = (item for item in terminals() if item.name == terminal)
     return found.pattern.to_regexp()
 
 
@@ -59,3 +65,15 @@ def parse(source: Source) -> Tree:
         raise syntax_error(error, source) from None
     comments, blank_lines = find_notes(source, _pattern("COMMENT"), _pattern("STRING"))
     return Tree(statements, comments, blank_lines)
+
+
+def read_tokens(source: Source) -> Iterator[Token]:
+    """The tokens that the rules see, in order; EinbatchError at the first that fits no rule."""
+    check_text(source)
+    try:
+        # As in `parse`; the tree that comes out of it is of no use here.
+        steps = _parser().parse_interactive(source)  # pyright: ignore[reportUnknownMemberType]
+        yield from steps.iter_parse()
+    except UnexpectedToken:
+        parse(source)  # it says what is wrong
+        raise

@@ -10,9 +10,11 @@ from difflib import get_close_matches
 from typing import cast
 
 from einbatch.diagnostics import NOWHERE, EinbatchError, Source, Span, fail
+from einbatch.elaborate.settings import COUNTERS
 from einbatch.ir import Expression, Program, Value, as_float, evaluate_constant
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
+from einbatch.syntax.traverse import walk
 from einbatch.train.recipes import OPTIMIZERS, Optimizer
 
 Overrides = Mapping[str, n.Expression]
@@ -132,10 +134,13 @@ def _check_flags(
         )
 
 
-def read_setting(name: str, value: object) -> n.Expression:
-    """A setting from outside the text: a number, or a text with an expression; E0412 if neither."""
+def read_setting(program: Program, name: str, value: object) -> n.Expression:
+    """A setting from outside the program: a number, or an expression of its names as a text.
+
+    Raises E0412 where it is neither.
+    """
     if isinstance(value, str):
-        return _read_expression(name, value)
+        return _read_expression(program, name, value)
     try:
         return number(float(cast(float, value)))
     except (TypeError, ValueError):
@@ -146,17 +151,31 @@ def read_setting(name: str, value: object) -> n.Expression:
         ) from None
 
 
-def _read_expression(name: str, text: str) -> n.Expression:
+def _read_expression(program: Program, name: str, text: str) -> n.Expression:
     tree = parse(Source(f"<{name}>", f"train of({name}={text})\n"))
     match tree.statements:
         case (n.Train(settings=(n.Option(name=found, value=value),), options=()),) if found == name:
-            return value
+            pass
         case _:
             raise fail(
                 "E0412",
                 f"`{name}` is {text!r}, which is more than one expression",
                 help='write one: `"0.1*min(1, step/500)"`',
             )
+    items = (*program.lets, *program.tensors, *program.indices)
+    known = {*COUNTERS, "pi", "inf", *(item.name for item in items), *dict(program.extents)}
+    for part in walk(value):
+        if isinstance(part, n.Name) and part.identifier.key not in known:
+            key = part.identifier.key
+            near = get_close_matches(key, sorted(known), 1)
+            raise fail(
+                "E0412",
+                f"`{name}` is {text!r}, which is no setting: the program has no `{key}`",
+                help=f"did you mean `{near[0]}`?"
+                if near
+                else 'settings are numbers, or expressions: `0.1`, `"0.1*min(1, step/500)"`',
+            )
+    return value
 
 
 def number(value: float) -> n.Expression:

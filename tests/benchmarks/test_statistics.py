@@ -51,6 +51,14 @@ def test_without_others_there_is_no_ratio():
     assert Outcome("XS", {"fast": [[2.0]]}).ratio is None
 
 
+def test_other_work_is_told():
+    times = {"einbatch": [[2.0]], "fast": [[3.0]]}
+    assert show.summary_of([Outcome("XS", times, foreign=0.04)])[:-1] == []
+    assert show.summary_of([Outcome("XS", times, foreign=0.25)])[0] == (
+        "XS: other work took 25% of the machine; take it again"
+    )
+
+
 def test_results_are_held_against_how_far_the_reference_came():
     start, wanted = {"W": np.full(4, 100.0)}, {"W": np.full(4, 101.0)}
     assert compare("peer", {"W": np.full(4, 101.0005)}, wanted, start, 1e-3) < 1e-3

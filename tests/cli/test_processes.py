@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -69,6 +70,37 @@ def test_ctrl_c_ends_after_a_whole_step_and_saves(tmp_path: Path):
     assert "Traceback" not in err
     assert "holdout accuracy" in out
     assert saved.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(
+    ("number", "code", "reason"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_saves_a_checkpoint_and_ends_soon(
+    tmp_path: Path, number: signal.Signals, code: int, reason: str
+):
+    run = tmp_path / "run"
+    arguments = ["run", str(DIGITS), "--epochs", "1000000", "--checkpoint", str(run)]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "einbatch", *arguments, "--checkpoint-every", "100000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("epoch 1/1000000")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "after a whole step" in err
+    last = json.loads((run / "log.jsonl").read_text("utf-8").splitlines()[-1])
+    assert (last["event"], last["reason"]) == ("end", reason)
+    assert (run / "checkpoints" / f"step-{last['step']:08}" / "manifest.json").exists()
+    again = [sys.executable, "-m", "einbatch", "run", str(DIGITS), "--resume", str(run)]
+    done = subprocess.run([*again, "--epochs", "2"], capture_output=True, text=True, cwd=ROOT)
+    assert f"step {last['step']:,}, epochs done: " in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")

@@ -17,7 +17,7 @@ def test_the_pace_counts_this_processs_updates_alone():
     pace = Pace(Outline(10, 100, 6400), 500, 1000.0)
     assert pace.text(500) == ""
     pace.look(520, 1002.0)
-    assert pace.text(520) == "640 examples/s  0:00:48 left"
+    assert pace.text(520) == "640 ex/s  0:00:48 left"
 
 
 def test_a_look_at_the_same_step_changes_nothing():
@@ -25,7 +25,7 @@ def test_a_look_at_the_same_step_changes_nothing():
     pace.look(1, 1.0)
     pace.look(1, 5.0)
     pace.look(2, 5.0)
-    assert pace.text(2) == "1 examples/s  2:21:08 left"
+    assert pace.text(2) == "1 ex/s  2:21:08 left"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

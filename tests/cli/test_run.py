@@ -216,3 +216,31 @@ def test_a_missing_file_is_1(run: Run):
     code, _, err = run("run", "none.ein")
     assert code == 1
     assert err.startswith("error[E0104]: `none.ein` cannot be read")
+
+
+@pytest.mark.parametrize("option", ["checkpoint", "resume", "log", "tensorboard"])
+def test_what_is_written_in_training_needs_training(run: Run, program: Path, option: str):
+    code, out, err = run("run", program, "--no-train", f"--{option}", program.parent / "there")
+    assert (code, out) == (2, "")
+    assert err == f"einbatch run: --{option}: the program is evaluated, not trained\n"
+    assert not (program.parent / "there").exists()
+
+
+def test_a_resumed_run_ends_as_one_that_was_not_stopped(run: Run, program: Path):
+    folder = program.parent
+    whole, parts = folder / "whole.safetensors", folder / "parts.safetensors"
+    run("run", program, "--epochs", 4, "--save", whole)
+    run("run", program, "--epochs", 2, "--checkpoint", folder / "r", "--checkpoint-every", 1)
+    code, out, err = run(
+        *("run", program, "--epochs", 4, "--resume", folder / "r"),
+        *("--deterministic", "--check-finite", "--log", folder / "l.jsonl", "--save", parts),
+    )
+    assert code == 0
+    assert err == (
+        f"resuming from `{folder}/r/checkpoints/step-00000006`: step 6, epochs done: 2\n"
+    )
+    assert out.startswith("epoch 3/4  loss ")
+    assert parts.read_bytes() == whole.read_bytes()
+    record = json.loads((folder / "r" / "run.json").read_text("utf-8"))
+    assert record["data"] == {"x": "data.npz", "t": "data.npz"}
+    assert record["options"]["deterministic"] is True

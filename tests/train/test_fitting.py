@@ -116,7 +116,7 @@ def test_a_training_that_goes_on_counts_from_where_it_was() -> None:
     [
         ("0.1), batch=(3", "is '0.1), batch=(3', which is more than one expression"),
         ("0.1*", "E0101"),
-        ("0.1*stp", "E0202"),
+        ("0.1*stp", "which is no setting: the program has no `stp`\n  help: did you mean `step`?"),
         ("x", "E0206"),
     ],
 )

@@ -32,13 +32,17 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """An inner loop over a shape; `weight` is about what an element takes, an addition being 1."""
+    """An inner loop over a shape; `weight` is about what an element takes, an addition being 1.
+
+    `rows` does the same for a whole matrix, where there is such a function (else 0).
+    """
 
     function: int
     data: int
     shape: Shape
     operands: tuple[Operand, ...]
     weight: int = 1
+    rows: int = 0
 
     @property
     def size(self) -> int:
@@ -84,7 +88,7 @@ def words_of_loop(loop: Loop, rows: int) -> list[int]:
     )
     strides = [axis[1][k] for k in range(len(loop.operands)) for axis in axes]
     words = [
-        *(loop.function, loop.data, len(loop.operands), len(axes), int(merges)),
+        *(loop.function, loop.data, len(loop.operands), len(axes), int(merges), loop.rows),
         *(extent for extent, _ in axes),
         *(operand.pointer for operand in loop.operands),
         *strides,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
@@ -18,7 +19,8 @@ Array: TypeAlias = NDArray[Any]
 class Notes(Protocol):
     """What is noted of a step: copies and products, and memory for what is laid out anew."""
 
-    def copy(self, out: Array, source: Array) -> None: ...
+    def copy(self, out: Array, source: Array | float) -> None: ...
+    def dot(self, left: Array, right: Array, out: Array) -> None: ...
     def own(self, shape: Shape, like: Array) -> Array: ...
     def product(self, product: Product) -> None: ...
 
@@ -65,6 +67,13 @@ def lay_out(notes: Notes, left: Array, right: Array, out: Array, alpha: float, b
     if out.dtype.kind != "f" or not left.dtype == right.dtype == out.dtype:
         raise InternalError(f"a product of {left.dtype} and {right.dtype} into {out.dtype}")
     stack = out.shape[:-2]
+    if stack and out.shape[-2:] == (1, 1) and alpha == 1 and beta in (0, 1):
+        if beta == 0:
+            notes.copy(out, 0)
+        shape = (*stack, left.shape[-1])
+        rows, columns = left[..., 0, :], right[..., :, 0]
+        notes.dot(np.broadcast_to(rows, shape), np.broadcast_to(columns, shape), out[..., 0, 0])
+        return
     target = _matrix(out, stack)
     if target.is_plain or target.transposed.is_plain:
         a = _readable(notes, left, stack)

@@ -8,6 +8,7 @@ what runs is the module that `einbatch export` saves, line by line, without Pyth
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from math import prod
 from typing import Any, TypeAlias
@@ -63,14 +64,16 @@ class Recorder:
         function, data = loop_of(name, "".join(array.dtype.char for array in arguments))
         operands = [_operand(source, out.shape) for source in sources]
         written = _operand(out, out.shape, is_written=True)
-        self._loop(function, data, out.shape, (*operands, written), SLOW if name in FLOPS else 1)
+        weight, code = SLOW if name in FLOPS else 1, out.dtype.char
+        self._loop(function, data, out.shape, (*operands, written), weight, like=f"{name}_{code}")
 
     def named(self, name: str, *arguments: Array) -> None:
         """A loop of `replay_loops.h` of the arguments but the last, into the last."""
         *sources, out = arguments
         operands = [_operand(source, out.shape) for source in sources]
         written = _operand(out, out.shape, is_written=True)
-        self._loop(_named(name), 0, out.shape, (*operands, written))
+        weight = SLOW if name.startswith("erf") else 1
+        self._loop(_named(name), 0, out.shape, (*operands, written), weight, like=name)
 
     def erf(self, x: Array, out: Array) -> None:
         """The error function."""
@@ -188,6 +191,13 @@ class Recorder:
             return
         lay_out(self, left, right, out, alpha, beta)
 
+    def dot(self, left: Array, right: Array, out: Array) -> None:
+        """Adds to each element of `out` the products of the last axes of left and right."""
+        operands = (_operand(left, left.shape), _operand(right, left.shape))
+        result = Operand(native.address(out), (*out.strides, 0), out.itemsize, is_written=True)
+        function = _named(f"dot_{out.dtype.char}")
+        self._loop(function, 0, left.shape, (*operands, result), by=None)
+
     def product(self, product: Product) -> None:
         """Notes a product that `lay_out` has found the words of."""
         self.instructions.append(product)
@@ -214,11 +224,13 @@ class Recorder:
         weight: int = 1,
         *,
         by: int | None = -1,
+        like: str = "",
     ) -> None:
         """Notes a loop, its axes in the order of an operand's memory (None: as they are)."""
         if 0 in shape:
             return
-        loop = Loop(function, data, shape or (1,), _one_axis(operands, shape), weight)
+        rows = native.named_loops().get(f"rows_{like}", 0)
+        loop = Loop(function, data, shape or (1,), _one_axis(operands, shape), weight, rows)
         self.instructions.append(_sorted(loop, by))
 
 
@@ -272,4 +284,4 @@ def _sorted(loop: Loop, by: int | None) -> Loop:
         for o in loop.operands
     )
     shape = tuple(loop.shape[k] for k in axes)
-    return Loop(loop.function, loop.data, shape, operands, loop.weight)
+    return replace(loop, shape=shape, operands=operands)

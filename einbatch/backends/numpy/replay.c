@@ -6,7 +6,7 @@
    of 64-bit words, read here:
 
      GROUP  size rows block parallel    then loops up to `size` words:
-     LOOP   size function data operands axes merged shape… pointers… strides…
+     LOOP   size function data operands axes merged rows shape… pointers… strides…
      GEMM   size double transposed_a transposed_b m n k alpha beta A lda B ldb C ldc
             axes shape… strides of A… of B… of C…
      GEMV   size double transposed m n alpha beta A lda x incx y incy
@@ -18,8 +18,9 @@
    still in the cache when the next reads it, and, where `parallel`, over halves of
    the rows in threads. No row depends on another, so no result does on either.
 
-   Inner loops have NumPy's signature (PyUFuncGenericFunction); those at the end of
-   this file are for what no ufunc does. */
+   Inner loops have NumPy's signature (PyUFuncGenericFunction); those of replay_loops.h
+   are for what no ufunc does. `rows`, where it is not 0, does the same as `function`
+   for a whole matrix at once. */
 
 #define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
@@ -109,52 +110,41 @@ static void stacked(const word *g, product run, const word *axes, word axis, con
 
 /* ---- pointwise loops over rows ---- */
 
-static void inner(const word *loop, word axis, char **pointers) {
+enum { SHAPE = 8 }; /* where a loop's shape begins */
+
+/* Over the axes from `axis` on, `count` of the first of them. */
+static void inner(const word *loop, word axis, word count, char **pointers) {
     word operands = loop[4], axes = loop[5];
-    const word *shape = loop + 7, *strides = shape + axes + operands;
+    const word *shape = loop + SHAPE, *strides = shape + axes + operands;
     char *moving[MOST_OPERANDS];
-    memcpy(moving, pointers, sizeof(char *) * (size_t)operands);
+    npy_intp down[MOST_OPERANDS], right[MOST_OPERANDS];
+    memcpy(moving, pointers, sizeof(char *) * (size_t)operands); /* loops may change them */
+    for (word k = 0; k < operands; k++) {
+        down[k] = strides[k * axes + axis];
+        right[k] = strides[k * axes + axes - 1];
+    }
     if (axis == axes - 1) {
-        npy_intp count = shape[axis], steps[MOST_OPERANDS];
-        for (word k = 0; k < operands; k++) steps[k] = strides[k * axes + axis];
-        ((PyUFuncGenericFunction)loop[2])(moving, &count, steps, (void *)loop[3]);
+        ((PyUFuncGenericFunction)loop[2])(moving, &count, right, (void *)loop[3]);
         return;
     }
-    for (word round = 0; round < shape[axis]; round++) {
-        inner(loop, axis + 1, moving);
-        for (word k = 0; k < operands; k++) moving[k] += strides[k * axes + axis];
+    if (axis == axes - 2 && loop[7]) {
+        ((row_loop)loop[7])(moving, count, shape[axes - 1], down, right);
+        return;
+    }
+    for (word round = 0; round < count; round++) {
+        inner(loop, axis + 1, shape[axis + 1], moving);
+        for (word k = 0; k < operands; k++) moving[k] += down[k];
     }
 }
 
 static void run_loop(const word *loop, word first, word last) {
-    word operands = loop[4], axes = loop[5];
-    const word *shape = loop + 7, *strides = shape + axes + operands;
+    word operands = loop[4], axes = loop[5], merged = loop[6];
+    const word *shape = loop + SHAPE, *strides = shape + axes + operands;
     char *pointers[MOST_OPERANDS];
-    npy_intp steps[MOST_OPERANDS];
     for (word k = 0; k < operands; k++)
         pointers[k] = (char *)shape[axes + k] + first * strides[k * axes];
-    PyUFuncGenericFunction function = (PyUFuncGenericFunction)loop[2];
-    if (axes == 1 || loop[6]) {
-        npy_intp count = (last - first) * (axes == 1 ? 1 : shape[1]);
-        for (word k = 0; k < operands; k++) steps[k] = strides[k * axes + axes - 1];
-        function(pointers, &count, steps, (void *)loop[3]);
-        return;
-    }
-    if (axes == 2) {
-        npy_intp count = shape[1];
-        for (word k = 0; k < operands; k++) steps[k] = strides[k * 2 + 1];
-        for (word row = first; row < last; row++) {
-            char *moving[MOST_OPERANDS]; /* inner loops may change what they are given */
-            memcpy(moving, pointers, sizeof(char *) * (size_t)operands);
-            function(moving, &count, steps, (void *)loop[3]);
-            for (word k = 0; k < operands; k++) pointers[k] += strides[k * 2];
-        }
-        return;
-    }
-    for (word row = first; row < last; row++) {
-        inner(loop, 1, pointers);
-        for (word k = 0; k < operands; k++) pointers[k] += strides[k * axes];
-    }
+    if (merged) inner(loop, 1, (last - first) * shape[1], pointers);
+    else inner(loop, 0, last - first, pointers);
 }
 
 static void run_rows(const void *instruction, int64_t first, int64_t last) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -19,10 +20,26 @@ Array: TypeAlias = NDArray[Any]
 Step = Callable[..., "tuple[Array, ...]"]
 
 
-def replayed(namespace: dict[str, object], plan: Plan, owned: Sequence[Array]) -> Step:
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A native step.
+
+    `run` takes the inputs, then an array for each of the outputs numbered in `free`:
+    these are computed in there, if they are given, else in memory of the step's own.
+    """
+
+    run: Step
+    outputs: tuple[Array, ...]
+    free: tuple[int, ...]
+
+
+def replayed(
+    namespace: dict[str, object], plan: Plan, owned: Sequence[Array], *, hands_out: bool
+) -> Replayed:
     """The step of an executed module, bound to the arrays that it owns.
 
     What a line of the step would do is noted by a stand-in for NumPy, see `record.py`.
+    With `hands_out`, outputs go to memory that the caller gives.
     """
     recorder = Recorder()
     own = {name: thing for name, thing in namespace.items() if name != "np"}
@@ -34,19 +51,37 @@ def replayed(namespace: dict[str, object], plan: Plan, owned: Sequence[Array]) -
             outputs = step(*inputs)
     finally:
         namespace |= {**own, "np": np}
-    code, moved = encode(recorder.instructions, inputs)
+    free = _free_outputs(plan, outputs) if hands_out else ()
+    given = [*inputs, *(outputs[k] for k in free)]
+    code, moved = encode(recorder.instructions, given)
     check = cast("Callable[[int, Array, int], None] | None", own.get("check"))
-    failed = _Failed(recorder.checked, inputs, check)
-    sizes = tuple(array.nbytes for array in inputs)
+    failed = _Failed(recorder.checked, given, check)
+    sizes = tuple(array.nbytes for array in given)
     kept = (step, recorder.kept, owned)
     run = native.replay(code, moved, sizes, outputs, failed, kept)
-    if not any(_owner(output, inputs) is not None for output in outputs):
-        return run
+    others = [output for number, output in enumerate(outputs) if number not in free]
+    if all(_owner(output, given) is None for output in others):
+        return Replayed(run, outputs, free)
 
-    def step_with_inputs(*arrays: Array) -> tuple[Array, ...]:
-        return tuple(_moved(output, inputs, arrays) for output in run(*arrays))
+    def run_elsewhere(*arrays: Array) -> tuple[Array, ...]:
+        return tuple(_moved(output, given, arrays) for output in run(*arrays))
 
-    return step_with_inputs
+    return Replayed(run_elsewhere, outputs, free)
+
+
+def _free_outputs(plan: Plan, outputs: Sequence[Array]) -> tuple[int, ...]:
+    """The outputs that are all of an array that nothing else needs, of the type that is wanted."""
+    found: dict[int, int] = {}
+    for number, (operand, output) in enumerate(zip(plan.outputs, outputs, strict=True)):
+        root = plan.roots[operand.value]
+        alone = plan.buffers[root].place == "output" and output.size > 0
+        wanted = np.dtype("int64" if operand.integer else plan.dtype)
+        whole = (
+            output.flags.c_contiguous and output.nbytes == plan.values[root].size * wanted.itemsize
+        )
+        if alone and whole and output.dtype == wanted:
+            found.setdefault(root, number)
+    return tuple(found.values())
 
 
 class _Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from sys import getrefcount
 from threading import Lock
 from typing import cast
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
-from einbatch.backends.numpy.replay import replayed
+from einbatch.backends.numpy.replay import Replayed, replayed
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.plan.plan import Plan
 
@@ -34,7 +35,8 @@ class Runner:
         self._outside = cast("type[IndexError]", self._namespace.get("Outside", _Never))
         self._lock = Lock()
         self._owned: dict[str, Array] = {}
-        self._step: Step | None = None
+        self._step: Replayed | None = None
+        self._handed: dict[int, Array] = {}
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs, by name, as arrays of the caller's own.
@@ -43,19 +45,32 @@ class Runner:
         shapes and dtypes; none of them is changed. EinbatchError (E0605) where a
         computed subscript is outside its axis.
         """
-        plan = self.plan
         with self._lock:
             if self._step is None:
-                self._owned = {item.name: arrays[item.name].copy() for item in plan.owned}
-                self._step = self._bound(self._owned)
+                self._owned = {item.name: arrays[item.name].copy() for item in self.plan.owned}
+                self._step = self._bound(self._owned, hands_out=True)
             else:
                 for name, own in self._owned.items():
                     np.copyto(own, arrays[name])
-            results = self._call(self._step, [arrays[item.name] for item in plan.inputs])
+            handed = self._hand_out(self._step)
+            inputs = [arrays[item.name] for item in self.plan.inputs]
+            results = self._call(self._step.run, (*inputs, *handed.values()))
             return {
-                item.name: np.array(result, "int64" if item.integer else plan.dtype, order="C")
-                for item, result in zip(plan.outputs, results, strict=True)
+                item.name: handed[number]
+                if number in handed
+                else np.array(result, "int64" if item.integer else self.plan.dtype, order="C")
+                for number, (item, result) in enumerate(
+                    zip(self.plan.outputs, results, strict=True)
+                )
             }
+
+    def _hand_out(self, step: Replayed) -> dict[int, Array]:
+        """Memory for the free outputs: what was handed out before, if nobody has it any more."""
+        for number in step.free:
+            # Two references are the dict's and getrefcount's own; a view of it is one more.
+            if number not in self._handed or getrefcount(self._handed[number]) > 2:
+                self._handed[number] = np.empty_like(step.outputs[number])
+        return dict(self._handed)
 
     def bind(self, params_and_states: Mapping[str, Array]) -> Step:
         """A function of the inputs, in the plan's order, that gives the outputs in theirs.
@@ -64,21 +79,21 @@ class Runner:
         out, of which a scalar has no axes, are valid until the next call.
         """
         with self._lock:
-            step = self._bound(params_and_states)
+            step = self._bound(params_and_states).run
         if self._outside is _Never:
             return step
         return lambda *inputs: self._call(step, inputs)
 
-    def _bound(self, arrays: Mapping[str, Array]) -> Step:
+    def _bound(self, arrays: Mapping[str, Array], *, hands_out: bool = False) -> Replayed:
         owned = [arrays[item.name] for item in self.plan.owned]
         try:
             if native.is_available():
-                return replayed(self._namespace, self.plan, owned)
-            return cast(Bind, self._namespace["bind"])(*owned)
+                return replayed(self._namespace, self.plan, owned, hands_out=hands_out)
+            return Replayed(cast(Bind, self._namespace["bind"])(*owned), (), ())
         except self._outside as error:
             raise self._located(error) from None
 
-    def _call(self, step: Step, inputs: list[Array] | tuple[Array, ...]) -> tuple[Array, ...]:
+    def _call(self, step: Step, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
         try:
             return step(*inputs)
         except self._outside as error:

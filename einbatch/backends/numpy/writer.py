@@ -71,6 +71,8 @@ class Writer:
         self._known[number] = name
         if buffer.onto is not None:
             self.views.append(f"{name} = {self._known[buffer.onto]}")
+        elif buffer.place == "output":
+            self.buffers.append(f"{name} = np.empty({value.shape}, {self.dtype(value)})")
         elif buffer.place == "constant":
             self.setup.append(f"{name} = np.empty({value.shape}, {self.dtype(value)})")
         else:

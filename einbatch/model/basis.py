@@ -1,0 +1,140 @@
+"""A program and the arrays of its callers: what every method of a model stands on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from einbatch.autodiff import differentiate
+from einbatch.data import Stored
+from einbatch.elaborate import bind_extents
+from einbatch.ir import Program, Tensor
+from einbatch.ir.program import Dtype
+from einbatch.model.arrays import Array, convert
+from einbatch.model.binding import bind
+from einbatch.model.draws import EVALUATION, Moment
+from einbatch.model.execution import Execution, resolve_dtype
+from einbatch.model.front import Front
+from einbatch.model.initial import initial_array
+from einbatch.model.names import check_names, merge_names
+from einbatch.model.restrict import restrict
+from einbatch.model.sources import Sources
+from einbatch.model.trainer import input_shapes, running_states
+
+Inputs = Mapping[str, ArrayLike]
+
+
+class Basis:
+    """A read program, its sources, and how it is run; parts of it are made once."""
+
+    def __init__(
+        self,
+        front: Front,
+        *,
+        dtype: str | None = None,
+        backend: str = "numpy",
+        folder: Path | None = None,
+        data_root: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.front = front
+        self.program = front.program
+        self.tree = front.tree
+        self.folder = folder
+        self.sources = Sources(front.program, folder, data_root)
+        self.dtype: Dtype = resolve_dtype(dtype, front.program)
+        self.backend = backend
+        self.execution = Execution(backend, self.dtype)
+        self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs that a caller gives."""
+        counters = self.front.counters
+        return tuple(t for t in self.program.of_kind("input") if t.name not in counters)
+
+    @property
+    def params(self) -> tuple[Tensor, ...]:
+        """The trained tensors."""
+        return self.program.of_kind("param")
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """By index, the names of the classes that text labels gave: class k is the name k.
+
+        Of what has been read so far: after `fit` on labels from a file, of those.
+        """
+        return self.sources.classes
+
+    @property
+    def learnt(self) -> tuple[Tensor, ...]:
+        """The params, and the states that forward statements read: what a model is saved as."""
+        names = running_states(self.front.forward)
+        return (*self.params, *(self.program.tensor(name) for name in names))
+
+    def _differentiated(self, wrt: tuple[str, ...], raw: bool) -> Program:
+        key = (wrt, raw)
+        if key not in self._derived:
+            self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)
+        return self._derived[key]
+
+    def _part(self, program: Program, names: tuple[str, ...]) -> Program:
+        key = (id(program), names)
+        if key not in self._parts:
+            self._parts[key] = (program, restrict(program, names))
+        return self._parts[key][1]
+
+    def _values(
+        self,
+        program: Program,
+        names: tuple[str, ...],
+        params: Inputs,
+        inputs: Inputs,
+        moment: Moment = EVALUATION,
+    ) -> dict[str, Array]:
+        part = self._part(program, names)
+        given = {**inputs, **self._states(part, inputs), **params}
+        bound = bind(part, given, self.dtype, self.load_input, moment)
+        computed = tuple(name for name in names if part.tensor(name).kind == "value")
+        values = self.execution.run(part, bound.arrays, bound.extents, computed)
+        return {
+            name: values[name] if name in values else bound.arrays[name].copy() for name in names
+        }
+
+    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
+        """States that forward statements read: at their start, outside training."""
+        names = tuple(tensor.name for tensor in part.of_kind("state"))
+        if not names:
+            return {}
+        alone = self._part(part, names)
+        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
+        return {
+            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
+        }
+
+    def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
+        given = merge_names(data, inputs)
+        names = [tensor.name for tensor in self.program.tensors]
+        known = (*self.inputs, *self.program.of_kind("draw"))
+        check_names(given, [tensor.name for tensor in known], "input", names)
+        return given
+
+    def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
+        given = merge_names(params)
+        names = [tensor.name for tensor in self.program.tensors]
+        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
+        return given
+
+    def load_input(self, tensor: Tensor) -> Array | Stored:
+        """The array that an input's `from` names; read once."""
+        return self.sources.load(tensor)
+
+    def _learnt(self, params: Inputs | None, inputs: Inputs) -> dict[str, Array]:
+        """The given params, converted, and the states that forward statements read."""
+        given = self._params(params)
+        tensors = [tensor for tensor in self.learnt if tensor.name in given]
+        found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
+        return {**self._states(self.front.forward, inputs), **found}
