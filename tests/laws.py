@@ -33,7 +33,7 @@ from einbatch.loops import MEANING, cells_of, run_with
 from einbatch.optimize.pipeline import PIPELINE, Pass
 from einbatch.plan import plan
 from einbatch.syntax import parse, unparse
-from tests.random_case import Case
+from tests.random_case import Case, access
 
 Arrays = dict[str, np.ndarray]
 JUMPS = ("eq", "ne", "lt", "le", "gt", "ge", "floor", "sign", "mod")
@@ -264,7 +264,9 @@ def directions(case: Case, names: list[str], seed: int) -> Iterator[Arrays]:
         yield {str(name): unit}
 
 
-def along(derived: Sample, case: Case, direction: Arrays) -> tuple[float, float]:
+def along(
+    derived: Sample, case: Case, direction: Arrays, suffix: str = ".grad"
+) -> tuple[float, float]:
     """The derivative along a direction by `T.grad`, and its scale.
 
     A batched tensor's cotangent stands for B times the derivative.
@@ -273,7 +275,7 @@ def along(derived: Sample, case: Case, direction: Arrays) -> tuple[float, float]
     given = {known.name: known for known in case.given}
     for name, vector in direction.items():
         share = case.sizes["B"] if case.is_batched(given[name]) else 1
-        gradient = f"{name}.grad"
+        gradient = name + suffix
         found += float(np.sum(derived.values[gradient] * vector)) / share
         scale += float(np.sum((derived.scales[gradient] + 1e-3) * np.abs(vector))) / share
     return found, scale
@@ -292,6 +294,27 @@ def law_of_duals(case: Case) -> None:
         exact = directional_derivative(program, derived.arrays, derived.extents, direction)
         found, scale = along(derived, case, direction)
         assert abs(found - exact) <= 1e-11 * scale, (direction, found, exact)
+
+
+def law_of_second_derivatives(case: Case) -> None:
+    """The derived program with a sum of gradients as its objective, derived again."""
+    params = [known for known in case.given if known.name in case.params]
+    terms = [
+        f"along += {(0.3, -0.7, 0.2)[n % 3]}*{access(f'{known.name}.grad', known.indices)}"
+        for n, known in enumerate(params)
+    ]
+    first = text_of(differentiate(program_of(case.text)))
+    program = program_of("\n".join([first, "along = 0", *terms, "minimize along", ""]))
+    adjoint = checked(differentiate(program))
+    text = text_of(adjoint)
+    note(text)
+    assert program_of(text) == adjoint
+    derived = sample(adjoint, case.arrays())
+    assert_close(computed(adjoint, derived), derived, 1e-12)
+    for direction in directions(case, case.params, case.seed):
+        exact = directional_derivative(program, derived.arrays, derived.extents, direction)
+        found, scale = along(derived, case, direction, ".grad2")
+        assert abs(found - exact) <= 1e-10 * scale, (direction, found, exact)
 
 
 def law_of_cotangents(case: Case) -> None:

@@ -511,6 +511,17 @@ def test_update_statements_of_ones_own(backend: str):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_state_may_be_written_and_never_read(backend: str):
+    text = "param w = 0.5\nstate a = 0\nL = w^2\nminimize L\na = w.grad\nw -= 0.1*w.grad\n"
+    model = eb.parse(text, dtype="float64", backend=backend)
+    params, state = model.step(model.init())
+    assert (params, state) == ({"w": pytest.approx(0.4)}, {"step": 1, "a": 1})
+    trainer = model.trainer()
+    trainer.step()
+    assert trainer.state == {"step": 1, "a": 1}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_reports_are_of_the_params_before_the_update(backend: str):
     model = eb.parse(OWN, dtype="float64", backend=backend)
     result = model.fit(x=np.ones((2, 3)), epochs=1)
@@ -549,3 +560,21 @@ def test_a_gathered_implicit_input_has_the_extent_of_its_integers() -> None:
     rows = eb.function("input w[b] in v\ny[b,i] = E[w[b],i]")
     found = rows(w=[2, 0], E=[[1, 2], [3, 4], [5, 6]])
     assert np.array_equal(found, [[5, 6], [1, 2]])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_integers_never_wrap(backend: str):
+    text = "index i < 3, k < 10\ninput n[i] in k = [9, 9, 9]\n"
+    for line in (
+        "s = sum[i](n[i]*4000000000000000000)",
+        "s[i] = (n[i]*5000000000)*(n[i]*5000000000)",
+        "s = max[i](n[i]*2000000000000000000)",
+    ):
+        with pytest.raises(eb.EinbatchError) as caught:
+            eb.parse(f"{text}{line}\n", backend=backend).forward()
+        assert caught.value.diagnostics[0].code == "E0626"
+        exact = line.replace("n[i]*", "1.0*n[i]*")
+        assert eb.parse(f"{text}{exact}\n", backend=backend).forward()["s"].dtype == np.float32
+    assert (
+        eb.parse(f"{text}s = sum[i](n[i]*300000000000000000)\n").forward()["s"] == 27 * 3 * 10**17
+    )

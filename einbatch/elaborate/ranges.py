@@ -59,13 +59,41 @@ class Ranges:
                 if found is not None:
                     self.extents.settle_now(("index", index), *found)
                     return True
-        for access in accesses:
-            if access.writes and not self.is_known(access.axis) and self.settled(access):
-                reached = self.reached(access)
-                if reached is not None:
-                    self.extents.settle_now(access.axis, reached, access.span)
-                    return True
+        for every in (True, False):
+            for access in accesses:
+                if access.writes and not self.is_known(access.axis):
+                    found = self.farthest(access.axis, accesses, every=every)
+                    if found is not None:
+                        self.extents.settle_now(access.axis, *found)
+                        return True
         return False
+
+    def farthest(
+        self, axis: Variable, accesses: tuple[Access, ...], *, every: bool
+    ) -> tuple[Expression, Span] | None:
+        """The extent that an axis needs for all that is written there, and where that is said.
+
+        None where nothing is known, or where with `every` something is not known yet.
+        """
+        root = self.extents.root(axis)
+        found: list[tuple[Expression, Span]] = []
+        for access in accesses:
+            if access.writes and self.extents.root(access.axis) == root:
+                reached = self.reached(access) if self.settled(access) else None
+                if reached is not None:
+                    found.append((simplest(self.extents.resolve(reached)), access.span))
+                elif every:
+                    return None
+        numbers = [(v.value, v, s) for v, s in found if isinstance(v, Number)]
+        most = [max(numbers, key=lambda item: item[0])[1:]] if numbers else []
+        symbolic = [(v, s) for v, s in found if not isinstance(v, Number)]
+        if not found:
+            return None
+        (value, span), *others = [*symbolic, *most]
+        for other, _ in others:
+            if other != value:
+                value = call("max", value, other)
+        return value, span
 
     def reached(self, access: Access) -> Expression | None:
         """The extent that an axis needs for what is written there."""

@@ -79,7 +79,7 @@ def evaluate_program(
 ) -> Evaluation:
     """Objective and reports over all examples; E0841 where there is neither."""
     objective = () if program.objective is None else (program.objective.tensor,)
-    reports = tuple(report.target for report in program.reports)
+    reports = program.shown
     if not objective and not reports:
         raise fail(
             "E0841",
@@ -158,15 +158,15 @@ def default_outputs(program: Program) -> tuple[str, ...]:
         read = {item.tensor for part in parts for item in reads(part)}
         sources.setdefault(statement.target, set()).update(read)
     inputs = {tensor.name for tensor in program.of_kind("input")}
-    objective = None if program.objective is None else program.objective.tensor
+    objectives = {objective.tensor for objective in program.objectives}
     features: set[str] = set()
     for name, read in sources.items():
-        if read & learnt and name != objective:
+        if read & learnt and name not in objectives:
             features |= _below(name, sources) & inputs
     found: list[str] = []
     for name in sources:
         below = _below(name, sources)
-        if name != objective and below & learnt and not (below & inputs) - features:
+        if name not in objectives and below & learnt and not (below & inputs) - features:
             found.append(name)
     batch = None if program.batch is None else program.index(program.batch).extent
     found = [name for name in found if batch in program.tensor(name).extents]

@@ -54,7 +54,7 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
             fixed |= set(tensor.extents)
             mentioned |= _mentioned(program, (tensor,), ())
     names = {tensor.name for tensor in tensors}
-    objective = program.objective if _names(program.objective) <= names else None
+    objectives = tuple(o for o in program.objectives if o.tensor in names)
     return replace(
         program,
         indices=tuple(index for index in program.indices if index.name in mentioned),
@@ -63,15 +63,10 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
         batch=program.batch if program.batch in mentioned else None,
         tensors=tuple(t for t in program.tensors if t in tensors),
         statements=statements,
-        objective=objective,
+        objectives=tuple(o if updates else replace(o, after=0) for o in objectives),
         reports=reports,
         updates=late,
     )
-
-
-def _names(objective: object) -> set[str]:
-    tensor = getattr(objective, "tensor", None)
-    return set() if tensor is None else {str(tensor)}
 
 
 def _names_read(steps: Iterable[Step]) -> set[str]:

@@ -28,7 +28,11 @@ _largest = np.maximum.reduce
 
 
 class Updating:
-    """What one update computes: the objective, the reports, new params and new state."""
+    """What one update computes: the loss, what is shown beside it, new params and new state.
+
+    The loss is the first objective's value; further ones are shown with the reports.
+    `moved` are the params and states that the update has to do with; others stay.
+    """
 
     def __init__(self, training: Training, execution: Execution) -> None:
         training.check()
@@ -37,7 +41,7 @@ class Updating:
         self.execution = execution
         self.counters = training.counters
         self.objective = program.objective.tensor
-        self.reports = tuple(report.target for report in program.reports)
+        self.reports = program.shown
         self.outputs = (self.objective, *self.reports)
         derived = differentiate(program, keep=True)
         steps = (*derived.statements, *derived.reports)  # of the params before the update
@@ -46,6 +50,9 @@ class Updating:
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))
         self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+        self.moved = tuple(
+            name for name in (*self.params, *self.states) if self.program.find_tensor(name)
+        )
         self.learnt = (*self.params, *running_states(program))
 
     def counted(self, count: int, steps: int | None) -> dict[str, Array]:
@@ -58,8 +65,8 @@ class Updating:
         return {name: np.asarray(numbers[name], self.execution.dtype) for name in self.counters}
 
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
-        """Objective and reports as numbers, the objective's mean over the batch."""
-        return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+        """Objectives and reports as numbers: an objective's mean over the batch."""
+        return tuple(map(mean_of, results))
 
 
 def running_states(program: Program) -> tuple[str, ...]:
@@ -230,13 +237,13 @@ class Trainer:
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
-        outputs = (*updating.outputs, *kept)
+        outputs = (*updating.outputs, *updating.moved)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
             given = {**arrays, **kept, **self._given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
-            for name, own in kept.items():
-                np.copyto(own, values[name])
+            for name in updating.moved:
+                np.copyto(kept[name], values[name])
             return updating.values(tuple(values[name] for name in updating.outputs))
 
         return walked
