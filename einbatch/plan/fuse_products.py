@@ -95,7 +95,7 @@ class _Fusing:
             result = user
             self.gone.add(user)
         fusion = self._find_sum(product, result, alpha) or _Fusion(alpha, result)
-        if fusion.onto is not None or alpha != 1.0:
+        if fusion.onto is not None or result != product or alpha != 1.0:
             self.found[product] = fusion
 
     def _take_factor(self, argument: int, product: int) -> float:
