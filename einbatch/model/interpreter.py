@@ -29,7 +29,7 @@ from einbatch.model.evaluating import (
 from einbatch.model.execution import Execution, mean_of, resolve_dtype
 from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.second_order import Curvature, curvature
@@ -135,10 +135,8 @@ class Model:
         part = self._part(self.front.forward, names)
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
         refuse_large(part, extents, self.dtype)
-        return {
-            tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
-            for tensor in self.params
-        }
+        initial = Initial(self.program, extents, seed, self.dtype)
+        return {tensor.name: initial.array(tensor) for tensor in self.params}
 
     def forward(
         self,
@@ -422,9 +420,8 @@ class Model:
             return {}
         alone = self._part(part, names)
         extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
-        return {
-            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
-        }
+        initial = Initial(part, extents, 0, self.dtype)
+        return {name: initial.array(part.tensor(name)) for name in names}
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)

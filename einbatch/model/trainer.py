@@ -16,7 +16,7 @@ from einbatch.model.arrays import Array, check_members, convert, missing, shape_
 from einbatch.model.binding import Bound, Load, bind, refuse_large
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.train.updates import STEP, STEPS, Training
@@ -254,13 +254,14 @@ def starting_values(
     extents = bind_extents(part, shapes)
     refuse_large(part, extents, dtype)
     kept: dict[str, Array] = {}
+    initial = Initial(program, extents, seed, dtype)
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
         if given is None and params is not None and name in params:
             given = params  # a running average that was saved with them
         if given is None:
-            kept[name] = initial_array(program, tensor, extents, seed, dtype)
+            kept[name] = initial.array(tensor)
         elif name in given:
             kept[name] = convert(tensor, given[name], dtype).copy()
         else:
