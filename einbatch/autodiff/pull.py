@@ -191,9 +191,10 @@ class Pull:
 
     def extent(self, index: str) -> Extent:
         """An index' extent, by its own name where it has one."""
-        known = [item for item in (*self.program.indices, *self.indices) if item.name == index]
+        declared = self.program.find_index(index)
+        known = declared or next(item for item in self.indices if item.name == index)
         for name, extent in self.program.extents:
-            if extent == known[0].extent and isinstance(extent, Extent):
+            if extent == known.extent and isinstance(extent, Extent):
                 return Extent(name)
         return Extent(index)
 
