@@ -153,4 +153,3 @@ def _bad_draw(draw: Draw, reason: str) -> EinbatchError:
         (draw.span, "drawn from here"),
         help="`normal(mean, standard deviation)`, `uniform(low, high)`, `bernoulli(probability)`",
     )
-

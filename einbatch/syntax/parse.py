@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Literal, TypedDict, cast
 
 from lark import Lark
@@ -37,15 +39,22 @@ OPTIONS: Options = {
     "maybe_placeholders": False,
 }
 """How lark reads the grammar."""
+TABLES = Path(__file__).with_name(f"ein.{sys.implementation.cache_tag}.tables")
+"""Where lark keeps its tables, which take it longer to make than all else that `check` does.
+
+They are made as einbatch is installed, and again by whoever finds them made of another
+grammar, by another lark or with other options; without a place to keep them, at each start.
+"""
 
 
 @cache
-def _parser() -> Lark:
-    return Lark(grammar_text(), transformer=Builder(), **OPTIONS)
+def parser() -> Lark:
+    """The grammar's parser, with its tables from `TABLES`."""
+    return Lark(grammar_text(), transformer=Builder(), cache=str(TABLES), **OPTIONS)
 
 
 def _pattern(terminal: str) -> str:
-    (found,) = (item for item in _parser().terminals if item.name == terminal)
+    (found,) = (item for item in parser().terminals if item.name == terminal)
     return found.pattern.to_regexp()
 
 
@@ -54,7 +63,7 @@ def parse(source: Source) -> Tree:
     check_text(source)
     try:
         # lark's type tells of a tree of its own, where no transformer is given.
-        statements = cast("tuple[Statement, ...]", _parser().parse(source))  # pyright: ignore[reportUnknownMemberType]
+        statements = cast("tuple[Statement, ...]", parser().parse(source))  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedToken as error:
         raise syntax_error(error, source) from None
     comments, blank_lines = find_notes(source, _pattern("COMMENT"), _pattern("STRING"))
