@@ -236,6 +236,7 @@ class Trainer:
         self._kept, self._count = starting_values(
             self._updating, self._given, self._state, given, self._seed, self._load
         )
+        self._given = self._state = None  # the caller's arrays may go now: there are copies
 
 
 def starting_values(
