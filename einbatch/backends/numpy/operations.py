@@ -206,7 +206,8 @@ def _scatter(writer: Writer, number: int) -> Lines:
     (operator,) = value.attributes
     assert isinstance(operator, str)
     lines = _copied(writer, number, base, writer.define(number))
-    flat = writer.flat(number)
+    items = writer.plan.values[value.arguments[2]].shape
+    flat = writer.flat(number, items[1] if len(items) == 2 else 1)
     into = "np.put" if operator == "=" else f"np.{ACCUMULATE[operator]}.at"
     if len(names) == 3:
         return [*lines, f"scatter({into}, {flat}, {', '.join(names)})"]

@@ -154,10 +154,11 @@ class Writer:
     def _outside(self, number: int) -> list[str]:
         return self.setup if self.plan.constant[self.plan.roots[number]] else self.views
 
-    def flat(self, number: int) -> str:
-        """The variable of a value's memory as one axis."""
+    def flat(self, number: int, piece: int = 1) -> str:
+        """The variable of a value's memory as one axis, or as rows of some length."""
         size = self.plan.values[number].size
-        return self.view_of(number, (size,), contiguous((size,)), 0)[0]
+        shape = (size,) if piece == 1 else (size // piece, piece)
+        return self.view_of(number, shape, contiguous(shape), 0)[0]
 
 
 def find_moved(plan: Plan) -> dict[int, int]:
