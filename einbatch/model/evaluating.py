@@ -12,7 +12,7 @@ from einbatch.data.datafile import check_size
 from einbatch.diagnostics import fail
 from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, missing
-from einbatch.model.binding import Load, bind
+from einbatch.model.binding import Known, Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.execution import Execution, mean_of
 from einbatch.model.restrict import restrict
@@ -47,6 +47,7 @@ class Forward:
         self.program = self.source = restrict(program, outputs)
         self.outputs = outputs
         self.execution = execution
+        self._known = Known()
         for tensor in self.program.of_kind("param"):
             if tensor.name not in kept:
                 raise missing(tensor)
@@ -59,7 +60,8 @@ class Forward:
 
     def values(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs on some examples."""
-        bound = bind(self.program, {**arrays, **self.kept}, self.execution.dtype)
+        given, dtype = {**arrays, **self.kept}, self.execution.dtype
+        bound = bind(self.program, given, dtype, known=self._known)
         computed = tuple(n for n in self.outputs if self.program.tensor(n).kind == "value")
         values = self.execution.run(self.program, bound.arrays, bound.extents, computed)
         return {n: values[n] if n in values else bound.arrays[n] for n in self.outputs}

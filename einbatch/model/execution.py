@@ -99,7 +99,7 @@ class Execution:
         updates: bool = False,
     ) -> Emitted:
         """The plan of a program for these extents, emitted and loaded; kept for the next call."""
-        key = (id(program), tuple(sorted(extents.items())), outputs, updates)
+        key = (id(program), tuple(extents.items()), outputs, updates)
         if key not in self._plans:
             made = emit(program, extents, outputs, self.backend, self.dtype, updates=updates)
             self._plans[key] = (program, made)  # the program too: its id stays its own

@@ -31,7 +31,7 @@ from einbatch.model.fitting import Result, fit
 from einbatch.model.front import Front
 from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, fold_names, merge_names
-from einbatch.model.restrict import restrict
+from einbatch.model.part import Part
 from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.sources import Sources
 from einbatch.model.trainer import Trainer, Updating, input_shapes, running_states, starting_values
@@ -81,8 +81,13 @@ class Model:
         self.dtype: Dtype = resolve_dtype(dtype, front.program)
         self.backend = backend
         self.execution = Execution(backend, self.dtype)
+        self._forward = tuple(tensor.name for tensor in front.forward.tensors)
+        self._names = frozenset(tensor.name for tensor in front.program.tensors)
+        given = (*self.inputs, *front.program.of_kind("draw"))
+        self._given = tuple(tensor.name for tensor in given)
+        self._learned = tuple(tensor.name for tensor in self.learnt)
         self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
-        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Part]] = {}
 
     @cached_property
     def warnings(self) -> list[Diagnostic]:
@@ -132,7 +137,7 @@ class Model:
         """
         given = self._inputs(data, inputs)
         names = tuple(tensor.name for tensor in self.params)
-        part = self._part(self.front.forward, names)
+        part = self._part(self.front.forward, names).program
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
         refuse_large(part, extents, self.dtype)
         initial = Initial(self.program, extents, seed, self.dtype)
@@ -152,12 +157,10 @@ class Model:
         `moment` says what random draws are made, unless they are given as inputs, and
         whether this counts as training (`eb.Moment(seed=1, training=True)`).
         """
-        program = self.front.forward
-        names = [tensor.name for tensor in program.tensors]
-        chosen = tuple(names) if outputs is None else fold_names(outputs)
-        check_names(chosen, names, "tensor")
+        chosen = self._forward if outputs is None else fold_names(outputs)
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
-        return self._values(program, chosen, self._params(params), given, moment)
+        return self._values(self.front.forward, chosen, self._params(params), given, moment)
 
     def cotangents(
         self,
@@ -249,7 +252,7 @@ class Model:
         """
         program = self.front.forward
         chosen = default_outputs(program) if outputs is None else fold_names(outputs)
-        check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
         kept = self._learnt(params, given)
         return predict(program, chosen, self.execution, kept, given, self.load_input)
@@ -259,7 +262,8 @@ class Model:
         given = self._params(params)
         tensors = [tensor for tensor in self.learnt if tensor.name in given]
         found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
-        return {**self._states(self.front.forward, inputs), **found}
+        whole = self._part(self.front.forward, self._forward)
+        return {**whole.states(self.dtype, inputs, self.load_input), **found}
 
     def step(
         self,
@@ -390,10 +394,10 @@ class Model:
             self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)
         return self._derived[key]
 
-    def _part(self, program: Program, names: tuple[str, ...]) -> Program:
+    def _part(self, program: Program, names: tuple[str, ...]) -> Part:
         key = (id(program), names)
         if key not in self._parts:
-            self._parts[key] = (program, restrict(program, names))
+            self._parts[key] = (program, Part(program, names))
         return self._parts[key][1]
 
     def _values(
@@ -405,35 +409,16 @@ class Model:
         moment: Moment = EVALUATION,
     ) -> dict[str, Array]:
         part = self._part(program, names)
-        given = {**inputs, **self._states(part, inputs), **params}
-        bound = bind(part, given, self.dtype, self.load_input, moment)
-        computed = tuple(name for name in names if part.tensor(name).kind == "value")
-        values = self.execution.run(part, bound.arrays, bound.extents, computed)
-        return {
-            name: values[name] if name in values else bound.arrays[name].copy() for name in names
-        }
-
-    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
-        """States that forward statements read: at their start, outside training."""
-        names = tuple(tensor.name for tensor in part.of_kind("state"))
-        if not names:
-            return {}
-        alone = self._part(part, names)
-        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
-        initial = Initial(part, extents, 0, self.dtype)
-        return {name: initial.array(part.tensor(name)) for name in names}
+        return part.values(self.execution, {**inputs, **params}, self.load_input, moment)
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)
-        names = [tensor.name for tensor in self.program.tensors]
-        known = (*self.inputs, *self.program.of_kind("draw"))
-        check_names(given, [tensor.name for tensor in known], "input", names)
+        check_names(given, self._given, "input", self._names)
         return given
 
     def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
         given = merge_names(params)
-        names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
+        check_names(given, self._learned, "param", self._names)
         return given
 
     def load_input(self, tensor: Tensor) -> Array | Stored:
