@@ -15,7 +15,6 @@ from einbatch.model.arrays import Array, missing
 from einbatch.model.binding import Known, Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.restrict import restrict
 from einbatch.plan import allowance
 from einbatch.train.loop import LARGEST_EVALUATION, Examples, evaluate
 
@@ -44,7 +43,7 @@ class Forward:
         execution: Execution,
         kept: Mapping[str, Array],
     ) -> None:
-        self.program = self.source = restrict(program, outputs)
+        self.program = self.source = execution.part(program, outputs)
         self.outputs = outputs
         self.execution = execution
         self._known = Known()

@@ -61,6 +61,7 @@ class Execution:
         self.backend = backend
         self.dtype: Dtype = dtype
         self._plans: OrderedDict[object, tuple[Program, Emitted]] = OrderedDict()
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
 
     @property
     def is_planned(self) -> bool:
@@ -89,6 +90,13 @@ class Execution:
         given = {name: array for name, array in arrays.items() if name in known}
         values = run_loops(part, given, extents, updates=updates, dtype=self.dtype)
         return {name: cast(Array, values[name]) for name in names}
+
+    def part(self, program: Program, outputs: tuple[str, ...]) -> Program:
+        """The part of a program that computes `outputs`: for the same ones the same again."""
+        key = (id(program), outputs)
+        if key not in self._parts:
+            self._parts[key] = (program, restrict(program, outputs))  # its id stays its own
+        return self._parts[key][1]
 
     def emitted(
         self,
