@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -589,3 +590,57 @@ def test_integers_never_wrap(backend: str):
     assert (
         eb.parse(f"{text}s = sum[i](n[i]*300000000000000000)\n").forward()["s"] == 27 * 3 * 10**17
     )
+
+
+# --- what is not done again
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, place: str) -> list[object]:
+    """What a function, named by its module, is called with from now on."""
+    calls: list[object] = []
+    module, name = place.rsplit(".", 1)
+    real = getattr(import_module(module), name)
+
+    def counted(*arguments: object, **named: object) -> object:
+        calls.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(place, counted)
+    return calls
+
+
+def test_known_shapes_are_bound_without_working_out_extents(
+    model: eb.Model, monkeypatch: pytest.MonkeyPatch
+):
+    params = model.init(seed=1, x=X)
+    sizes = counting(monkeypatch, "einbatch.model.binding.bind_extents")
+    first = model.value_and_grad(params, x=X, t=T)
+    again = model.value_and_grad(params, x=X + 1, t=T)
+    assert first[0] != again[0]
+    assert len(sizes) == 1
+    with pytest.raises(eb.EinbatchError, match="E0203"):
+        model.value_and_grad(params, x=X[:4], t=T)
+    with pytest.raises(eb.EinbatchError, match="E0618"):
+        model.value_and_grad(params, x=X, t=T + 1)
+    assert model.value_and_grad(params, x=X[:4], t=T[:4])[0] == pytest.approx(
+        by_hand(params, X[:4], T[:4])
+    )
+    assert model.value_and_grad(params, x=X, t=T)[0] == first[0]
+    assert len(sizes) == 3
+
+
+def test_a_function_works_out_extents_once_for_each_shape(monkeypatch: pytest.MonkeyPatch):
+    function = eb.function("for b,i: y[b] += x[b,i]")
+    sizes = counting(monkeypatch, "einbatch.model.binding.bind_extents")
+    for rows in (2, 3, 2, 3):
+        assert np.array_equal(function(x=np.ones((rows, 4))), np.full(rows, 4))
+    assert len(sizes) == 2
+
+
+def test_evaluating_again_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch):
+    model = eb.parse(PERCEPTRON)
+    params = model.init(seed=1, x=X)
+    plans = counting(monkeypatch, "einbatch.model.execution.plan")
+    first = model.evaluate(params, x=X, t=T)
+    assert model.evaluate(params, x=X, t=T) == first
+    assert len(plans) == 1

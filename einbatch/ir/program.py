@@ -238,10 +238,13 @@ class Program:
     spellings: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
     # Filled at the first look-up: passes make many programs that nobody looks into.
     _tensors: dict[str, Tensor] = field(
-        default_factory=dict[str, "Tensor"], init=False, compare=False, repr=False
+        default_factory=dict[str, Tensor], init=False, compare=False, repr=False
     )
     _indices: dict[str, Index] = field(
-        default_factory=dict[str, "Index"], init=False, compare=False, repr=False
+        default_factory=dict[str, Index], init=False, compare=False, repr=False
+    )
+    _kinds: dict[Kind, tuple[Tensor, ...]] = field(
+        default_factory=dict[Kind, tuple[Tensor, ...]], init=False, compare=False, repr=False
     )
 
     @property
@@ -297,7 +300,11 @@ class Program:
 
     def of_kind(self, kind: Kind) -> tuple[Tensor, ...]:
         """The tensors of a kind, in order."""
-        return tuple(tensor for tensor in self.tensors if tensor.kind == kind)
+        found = self._kinds.get(kind)
+        if found is None:
+            found = tuple(tensor for tensor in self.tensors if tensor.kind == kind)
+            self._kinds[kind] = found
+        return found
 
 
 def _known(item: _T | None, name: str) -> _T:

@@ -12,10 +12,9 @@ from einbatch.data.datafile import check_size
 from einbatch.diagnostics import fail
 from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, missing
-from einbatch.model.binding import Load, bind
+from einbatch.model.binding import Known, Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.restrict import restrict
 from einbatch.plan import allowance
 from einbatch.train.loop import LARGEST_EVALUATION, Examples, evaluate
 
@@ -44,9 +43,10 @@ class Forward:
         execution: Execution,
         kept: Mapping[str, Array],
     ) -> None:
-        self.program = self.source = restrict(program, outputs)
+        self.program = self.source = execution.part(program, outputs)
         self.outputs = outputs
         self.execution = execution
+        self._known = Known()
         for tensor in self.program.of_kind("param"):
             if tensor.name not in kept:
                 raise missing(tensor)
@@ -59,7 +59,8 @@ class Forward:
 
     def values(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs on some examples."""
-        bound = bind(self.program, {**arrays, **self.kept}, self.execution.dtype)
+        given, dtype = {**arrays, **self.kept}, self.execution.dtype
+        bound = bind(self.program, given, dtype, known=self._known)
         computed = tuple(n for n in self.outputs if self.program.tensor(n).kind == "value")
         values = self.execution.run(self.program, bound.arrays, bound.extents, computed)
         return {n: values[n] if n in values else bound.arrays[n] for n in self.outputs}

@@ -85,7 +85,7 @@ class Model(Basis):
         """
         given = self._inputs(data, inputs)
         names = tuple(tensor.name for tensor in self.params)
-        part = self._part(self.front.forward, names)
+        part = self._part(self.front.forward, names).program
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
         refuse_large_params(part, extents, self.dtype)
         initial = Initial(self.program, extents, seed, self.dtype)
@@ -105,12 +105,10 @@ class Model(Basis):
         `moment` says what random draws are made, unless they are given as inputs, and
         whether this counts as training (`eb.Moment(seed=1, training=True)`).
         """
-        program = self.front.forward
-        names = [tensor.name for tensor in program.tensors]
-        chosen = tuple(names) if outputs is None else fold_names(outputs)
-        check_names(chosen, names, "tensor")
+        chosen = self._forward if outputs is None else fold_names(outputs)
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
-        return self._values(program, chosen, self._params(params), given, moment)
+        return self._values(self.front.forward, chosen, self._params(params), given, moment)
 
     def cotangents(
         self,
@@ -204,7 +202,7 @@ class Model(Basis):
         """
         program = self.front.forward
         chosen = default_outputs(program) if outputs is None else fold_names(outputs)
-        check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
         kept = self._learnt(params, given)
         return predict(program, chosen, self.execution, kept, given, self.load_input)
