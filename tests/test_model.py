@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def test_trainer_does_what_step_does(model: eb.Model):
         assert np.allclose(value, by_step[name])
     assert trainer.state["step"] == 2
     assert np.allclose(trainer.state["V_velocity"], state["V_velocity"])
+
+
+def test_a_trainer_lets_go_of_what_it_was_given(model: eb.Model):
+    params, state = model.step(model.init(seed=1, x=X), x=X, t=T)
+    held = [weakref.ref(array) for array in (params["W"], state["W_velocity"])]
+    trainer = model.trainer(params, state=state)
+    trainer.step(x=X, t=T)
+    del params, state
+    assert [reference() for reference in held] == [None, None]
+    assert trainer.state["step"] == 2
 
 
 def test_what_a_trainer_gives_stays_as_it_is(model: eb.Model):

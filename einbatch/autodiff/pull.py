@@ -227,8 +227,9 @@ class Pull:
 
     def extent(self, index: str) -> Extent:
         """An index' extent, by its own name where it has one."""
+        own = self.known(index).extent
         for name, extent in self.program.extents:
-            if extent == self.known(index).extent and isinstance(extent, Extent):
+            if extent == own and isinstance(extent, Extent):
                 return Extent(name)
         return Extent(index)
 

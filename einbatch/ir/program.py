@@ -236,6 +236,13 @@ class Program:
     dtype: Dtype | None = None
     cotangent: str = ".grad"
     spellings: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    # Filled at the first look-up: passes make many programs that nobody looks into.
+    _tensors: dict[str, Tensor] = field(
+        default_factory=dict[str, "Tensor"], init=False, compare=False, repr=False
+    )
+    _indices: dict[str, Index] = field(
+        default_factory=dict[str, "Index"], init=False, compare=False, repr=False
+    )
 
     @property
     def objective(self) -> Objective | None:
@@ -270,11 +277,15 @@ class Program:
 
     def find_tensor(self, name: str) -> Tensor | None:
         """The tensor of that name, or None."""
-        return next((tensor for tensor in self.tensors if tensor.name == name), None)
+        if not self._tensors:
+            self._tensors.update((tensor.name, tensor) for tensor in reversed(self.tensors))
+        return self._tensors.get(name)
 
     def find_index(self, name: str) -> Index | None:
         """The index of that name, or None."""
-        return next((index for index in self.indices if index.name == name), None)
+        if not self._indices:
+            self._indices.update((index.name, index) for index in reversed(self.indices))
+        return self._indices.get(name)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name; KeyError if there is none."""

@@ -18,7 +18,7 @@ from einbatch.model.binding import bind
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, resolve_dtype
 from einbatch.model.front import Front
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.model.sources import Sources
@@ -111,9 +111,8 @@ class Basis:
             return {}
         alone = self._part(part, names)
         extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
-        return {
-            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
-        }
+        initial = Initial(part, extents, 0, self.dtype)
+        return {name: initial.array(part.tensor(name)) for name in names}
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)

@@ -15,7 +15,7 @@ from einbatch.ir import Number, Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_members, convert, missing
 from einbatch.model.draws import EVALUATION, Moment, drawn
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.plan import check_tensors
 
 Load = Callable[[Tensor], Array | Stored]
@@ -98,8 +98,9 @@ def bind(
     extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
     refuse_large(program, extents, dtype)
     arrays = {**drawn(program, extents, dtype, moment), **arrays}
+    initial = Initial(program, extents, 0, dtype)
     for tensor in literals:
-        arrays[tensor.name] = initial_array(program, tensor, extents, 0, dtype)
+        arrays[tensor.name] = initial.array(tensor)
     for tensor in program.of_kind("input"):
         attempt(lambda tensor=tensor: check_members(program, tensor, arrays[tensor.name], extents))
     if errors:

@@ -24,7 +24,7 @@ from einbatch.model.evaluating import (
 )
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result, fit
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.sources import named_sources
@@ -88,10 +88,8 @@ class Model(Basis):
         part = self._part(self.front.forward, names)
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
         refuse_large_params(part, extents, self.dtype)
-        return {
-            tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
-            for tensor in self.params
-        }
+        initial = Initial(self.program, extents, seed, self.dtype)
+        return {tensor.name: initial.array(tensor) for tensor in self.params}
 
     def forward(
         self,

@@ -17,7 +17,7 @@ from einbatch.model.arrays import Array, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.train.updates import STEP, STEPS, Training
@@ -84,22 +84,18 @@ class _Kind:
     dtype: np.dtype[Any]
     below: int | None
 
-    def is_met(self, value: object) -> bool:
+    def is_met(self, array: Any) -> bool:  # Any: whatever a caller gives
         """True for an array that needs no conversion, its integers in range."""
-        if type(value) is not np.ndarray:
+        if type(array) is not np.ndarray:
             return False
-        array = cast(Array, value)
         if array.dtype != self.dtype or not array.flags.c_contiguous:
             return False
         # As an unsigned number, a negative one is beyond every extent.
         return self.below is None or _largest(array.view(np.uint64), None, initial=0) < self.below
 
 
-def _shape_of_array(value: object) -> tuple[int, ...]:
-    if type(value) is not np.ndarray:
-        return ()
-    array = cast(Array, value)
-    return array.shape
+def _shape_of_array(value: Any) -> tuple[int, ...]:  # Any: whatever a caller gives
+    return value.shape if type(value) is np.ndarray else ()
 
 
 class Trainer:
@@ -275,6 +271,7 @@ class Trainer:
         self._kept, self._count = starting_values(
             self._updating, self._given, self._state, given, self._seed, self._load
         )
+        self._given = self._state = None  # the caller's arrays may go now: there are copies
 
 
 def starting_values(
@@ -293,13 +290,14 @@ def starting_values(
     extents = bind_extents(part, shapes)
     refuse_large_params(part, extents, dtype)
     kept: dict[str, Array] = {}
+    initial = Initial(program, extents, seed, dtype)
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
         if given is None and params is not None and name in params:
             given = params  # a running average that was saved with them
         if given is None:
-            kept[name] = initial_array(program, tensor, extents, seed, dtype)
+            kept[name] = initial.array(tensor)
         elif name in given:
             kept[name] = convert(tensor, given[name], dtype).copy()
         else:

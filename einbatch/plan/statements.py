@@ -163,6 +163,10 @@ def _in_blocks(low: Lowering, statement: Statement, block: str, looped: tuple[st
 
     def body(version: int) -> int:
         low.current[name] = version
+        # What is put lies in long pieces: the axes that slide come last.
+        alone = [item.index for item in statement.subscripts if isinstance(item, IndexValue)]
+        order = dict.fromkeys((*alone, *looped, *free_indices(*statement.subscripts)))
+        low.rank = {index: place for place, index in enumerate(order)}
         new = _as_stored(low, inner, _reduced(low, inner))
 
         def put(inside: int) -> int:
