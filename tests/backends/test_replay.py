@@ -226,3 +226,8 @@ def _layout(draws: np.random.Generator, shape: tuple[int, ...], dtype: str) -> n
         if kind == 3
         else wide[..., :columns].copy()
     )
+
+
+def test_one_place_of_many_rows_is_taken() -> None:
+    f = eb.parse("index j < 3\ninput t in j\ninput P[i,j]\nfor i: y[i] = P[i,t]\n")
+    assert f.forward(t=1, P=[[1, 2, 3], [4, 5, 6]])["y"].tolist() == [2, 5]

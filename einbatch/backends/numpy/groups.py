@@ -40,6 +40,8 @@ class Group:
         block = max(1, BLOCK_BYTES // each) if self.rows else max(rows, 1)
         work = sum(loop.size * loop.weight for loop in self.loops)
         parallel = bool(self.rows) and work >= PARALLEL
+        if self.rows and len(self.loops) == 1:
+            block = rows  # nothing to find in the cache: the longer the runs, the better
         if parallel:
             block = min(block, max(1, rows // 4))
         body = [word for loop in self.loops for word in words_of_loop(loop, rows)]

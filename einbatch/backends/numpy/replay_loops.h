@@ -158,7 +158,7 @@ static void take(ARGUMENTS) {
     for (npy_intp k = 0; k < dimensions[0]; k++) {
         int64_t place = AT(int64_t, 0, k);
         place = place < 0 ? 0 : place >= pieces->extent ? pieces->extent - 1 : place;
-        const char *from = args[1] + place * pieces->bytes;
+        const char *from = args[1] + k * steps[1] + place * pieces->bytes;
         char *to = args[2] + k * steps[2];
         switch (pieces->bytes) {
         case 4: memcpy(to, from, 4); break;
