@@ -63,4 +63,7 @@ def __dir__() -> list[str]:
 
 
 if "numpy" in sys.modules:
+    from einbatch.model.load import parse
+
     globals().update((name, __getattr__(name)) for name in __all__)
+    parse("y = 1")  # from here on lark has its tables and its regular expressions
