@@ -45,6 +45,12 @@ def constant_difference(a: Expression, b: Expression) -> int | None:
     return int(value) if value.denominator == 1 else None
 
 
+def is_at_least(a: Expression, b: Expression) -> bool:
+    """True where `a >= b` is plain to see: extents, of which they are made, are not negative."""
+    difference = _sum((_polynomial(a), _times({(): Fraction(-1)}, _polynomial(b))))
+    return all(coefficient > 0 for coefficient in difference.values())
+
+
 def _polynomial(expression: Expression) -> Polynomial:
     match expression:
         case Number(value=int() as value):

@@ -14,7 +14,7 @@ from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.affine import Affine, affine_form, integer_of, range_left
 from einbatch.elaborate.bounds import largest_reached
 from einbatch.elaborate.extents import Extents, Variable
-from einbatch.elaborate.polynomial import simplest
+from einbatch.elaborate.polynomial import is_at_least, simplest
 from einbatch.ir import (
     Expression,
     IndexValue,
@@ -59,13 +59,32 @@ class Ranges:
                 if found is not None:
                     self.extents.settle_now(("index", index), *found)
                     return True
-        for access in accesses:
-            if access.writes and not self.is_known(access.axis) and self.settled(access):
-                reached = self.reached(access)
-                if reached is not None:
-                    self.extents.settle_now(access.axis, reached, access.span)
-                    return True
+        return any(self.one_axis(accesses, every=every) for every in (True, False))
+
+    def one_axis(self, accesses: tuple[Access, ...], *, every: bool) -> bool:
+        """Fixes an axis by all that is written along it, or by what is known of that."""
+        written = [a for a in accesses if a.writes and not self.is_known(a.axis)]
+        for axis in dict.fromkeys(self.extents.root(access.axis) for access in written):
+            along = [a for a in written if self.extents.root(a.axis) == axis]
+            settled = [a for a in along if self.settled(a)]
+            found = [(self.reached(a), a.span) for a in settled]
+            reached = [(value, span) for value, span in found if value is not None]
+            if reached and (len(settled) == len(along) or not every):
+                self.extents.settle_now(axis, *self.largest(reached))
+                return True
         return False
+
+    def largest(self, found: list[tuple[Expression, Span]]) -> tuple[Expression, Span]:
+        """The largest of some extents, and the place of the first that may be it."""
+        kept: list[tuple[Expression, Span]] = []
+        for value, span in ((simplest(self.extents.resolve(v)), span) for v, span in found):
+            if not any(is_at_least(other, value) for other, _ in kept):
+                kept = [item for item in kept if not is_at_least(value, item[0])]
+                kept.append((value, span))
+        (value, span), *others = kept
+        for other, _ in others:
+            value = call("max", value, other)
+        return value, span
 
     def reached(self, access: Access) -> Expression | None:
         """The extent that an axis needs for what is written there."""

@@ -38,7 +38,7 @@ class Lesson:
 
     @cached_property
     def program(self) -> Program:
-        """The forward statements and the objective; where there is none, the last tensor weighted."""
+        """The forward statements and the objective; without one, the last tensor weighted."""
         text = FILES[self.name].read_text("utf-8")
         program = self.read(text)
         if program.objective is not None:

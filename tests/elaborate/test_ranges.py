@@ -128,3 +128,12 @@ def test_a_known_access_that_leaves_its_axis_is_an_error(subscript: str):
 
 def test_what_only_data_tell_is_not_refused_before():
     assert extents("index i < 4\ninput x[t]\ny[i] = x[i+3]\n")["i"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("second", "reach"),
+    [("|i|+j", "i+j"), ("j+0", "max(i, j)"), ("|i|+2*j+3", "2*j+i+2")],
+)
+def test_an_axis_reaches_as_far_as_all_that_is_written_along_it(second: str, reach: str):
+    text = f"input a[i]\ninput c[j]\nz[i+0] = a[i]\nz[{second}] += c[j]\ny[k] = z[k]\n"
+    assert extents(text)["k"] == reach
