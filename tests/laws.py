@@ -264,7 +264,9 @@ def directions(case: Case, names: list[str], seed: int) -> Iterator[Arrays]:
         yield {str(name): unit}
 
 
-def along(derived: Sample, case: Case, direction: Arrays) -> tuple[float, float]:
+def along(
+    derived: Sample, case: Case, direction: Arrays, cotangent: str = ".grad"
+) -> tuple[float, float]:
     """The derivative along a direction by `T.grad`, and its scale.
 
     A batched tensor's cotangent stands for B times the derivative.
@@ -273,7 +275,7 @@ def along(derived: Sample, case: Case, direction: Arrays) -> tuple[float, float]
     given = {known.name: known for known in case.given}
     for name, vector in direction.items():
         share = case.sizes["B"] if case.is_batched(given[name]) else 1
-        gradient = f"{name}.grad"
+        gradient = f"{name}{cotangent}"
         found += float(np.sum(derived.values[gradient] * vector)) / share
         scale += float(np.sum((derived.scales[gradient] + 1e-3) * np.abs(vector))) / share
     return found, scale
@@ -292,6 +294,29 @@ def law_of_duals(case: Case) -> None:
         exact = directional_derivative(program, derived.arrays, derived.extents, direction)
         found, scale = along(derived, case, direction)
         assert abs(found - exact) <= 1e-11 * scale, (direction, found, exact)
+
+
+def law_of_second_order(case: Case) -> None:
+    """Derived again: the gradient of Σ u·W.grad is its derivative by dual numbers."""
+    params = [known for known in case.given if known.name in case.params]
+    lines = [f"input u{known.name}{bracketed(known.indices)}" for known in params]
+    lines.append(text_of(differentiate(program_of(case.text))))
+    for known in params:
+        own = bracketed(known.indices)
+        lines.append(f"dot += u{known.name}{own}*{known.name}.grad{own}")
+    program = program_of("\n".join([*lines, "minimize dot", ""]))
+    draws = np.random.default_rng(case.seed)
+    arrays = case.arrays()
+    arrays |= {f"u{name}": draws.normal(size=arrays[name].shape) for name in case.params}
+    derived = sample(checked(differentiate(program)), arrays)
+    for direction in directions(case, case.params, case.seed):
+        exact = directional_derivative(program, derived.arrays, derived.extents, direction)
+        found, scale = along(derived, case, direction, ".grad2")
+        assert abs(found - exact) <= 1e-11 * scale, (direction, found, exact)
+
+
+def bracketed(indices: Sequence[str]) -> str:
+    return f"[{','.join(indices)}]" if indices else ""
 
 
 def law_of_cotangents(case: Case) -> None:

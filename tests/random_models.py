@@ -106,7 +106,11 @@ def joined_group(writer: Affine, name: str, depth: int) -> None:
     writer.add(name, axes, 20)
     writer.statement(f"{name}2", "=", writer.unary("tanh", whole), writer.bare(axes))
     writer.read_names.add(name)
-    return writer.add(f"{name}2", axes, 1)
+    writer.add(f"{name}2", axes, 1)
+    part = [*kept[:at], places[1].text, *kept[at:]]  # the second of them, taken out again
+    again = Expr(access(name, part), ATOM, frozenset([*kept, j]), 20)
+    writer.statement(f"{name}3", "=", again, writer.bare([*kept, j]))
+    return writer.add(f"{name}3", (*kept, j), 20)
 
 
 def training_group(writer: Affine, name: str, depth: int) -> None:
@@ -120,6 +124,122 @@ def training_group(writer: Affine, name: str, depth: int) -> None:
     if "training" not in writer.case.draws:
         writer.case.draws.append("training")
     return writer.add(name, indices, 40)
+
+
+def embedding_group(writer: Affine, name: str, depth: int) -> None:
+    """`e[b,t,i] = E[w[b,t],i]`, of one place or of those beside it; and what comes back by `w`."""
+    case = writer.case
+    places = writer.left_indices(1, 2)
+    words = [i for i in case.indices if case.indices[i].isdigit()]
+    if not words:
+        return writer.value_group(name, depth)
+    w, i = writer.pick(words), declare_index(writer, "i", writer.draw(st.integers(1, 3)))
+    table, text = f"E{len(case.params)}", f"t{len(case.given)}"
+    declare(case, "input", text, places, f" in {w}", case.indices[w])
+    writer.known.append(case.given[-1])
+    declare_param(writer, table, (w, i))
+    here = access(text, places)
+    if writer.chance(3):
+        shifted = [f"{places[0]} - 1", *places[1:]]
+        here = f"({access(text, shifted)} else 0)"
+    column = writer.pick([i, f"{i} + 1"])
+    read = access(table, [here, column])
+    if column != i or writer.chance(4):
+        read = f"({read} else {writer.pick(['0', 'c', '1'])})"
+    value = Expr(read, ATOM, frozenset([*places, i]), 1.5)
+    if case.indices[places[0]] not in case.batched and writer.chance(2):
+        return read_in_turn(writer, name, (*places, i), read, access(text, places), w)
+    writer.statement(name, "=", value, writer.bare([*places, i]))
+    writer.add(name, (*places, i), 1.5)
+    back = f"{name}2"
+    writer.statement(back, "=", Expr("0", ATOM, frozenset([w, i]), 0), writer.bare([w, i]))
+    left = [Expr(access(text, places), ATOM, frozenset(places), 4), *writer.bare([i])]
+    added = Expr(access(name, [*places, i]), ATOM, frozenset([*places, i]), 1.5)
+    added = writer.joined(writer.expression((*places, i), depth), added)
+    writer.statement(back, writer.pick(["+=", "-=", "max="]), added, left)
+    writer.read_names.add(name)
+    return writer.add(back, (w, i), 100)
+
+
+def read_in_turn(
+    writer: Affine, name: str, axes: tuple[str, ...], read: str, word: str, w: str
+) -> None:
+    """A recurrent network that reads words, and a table that it writes by them."""
+    t, i = axes[0], axes[-1]
+    back = f"{name}2"
+    writer.case.statements.append(f"{access(back, [w, i])} = 0.5")
+    earlier = access(name, [f"{t} - 1", *axes[1:]])
+    lines = [
+        f"{access(name, axes)} = tanh({read} + 0.5*({earlier} else 0))",
+        f"{access(back, [word, i])} {writer.pick(['+=', '-='])} {access(name, axes)}",
+    ]
+    writer.case.statements.append("\n".join([f"scan {t}:", *(f"    {line}" for line in lines)]))
+    for made, indices in ((name, axes), (back, (w, i))):
+        writer.add(made, indices, 8)
+        writer.case.finished[-1] = None
+
+
+def spread_group(writer: Affine, name: str, depth: int) -> None:
+    """`y[2*p+k] += K[k]*x[p]`: a transposed convolution, its elements written more than once."""
+    kept = writer.left_indices(0, 1)
+    others = [i for i in writer.case.indices if i not in kept]
+    if len(others) < 2:
+        return writer.value_group(name, depth)
+    i, j = writer.draw(st.permutations(others))[:2]
+    steps = writer.pick([(1, 1), (2, 1), (1, 1), (1, 2), (3, 2)])
+    offset = writer.draw(st.integers(0, 2))
+    sizes = [writer.case.sizes[writer.case.indices[x]] for x in (i, j)]
+    reach = sum(step * (size - 1) for step, size in zip(steps, sizes, strict=True)) + offset
+    terms = [x if step == 1 else f"{step}*{x}" for step, x in zip(steps, (i, j), strict=True)]
+    text = " + ".join([*terms, *([str(offset)] if offset else [])])
+    left = [*writer.bare(kept), Expr(text, SUM, frozenset([i, j]), reach)]
+    value = writer.expression((*kept, i, j), depth)
+    writer.statement(name, writer.pick(["+=", "-="]), value, left)
+    batched = any(writer.case.indices[x] in writer.case.batched for x in (i, j))
+    p = writer.index(reach + 1, batched=batched)
+    axes = (*kept, p)
+    writer.add(name, axes, 4 * value.size)
+    whole = Expr(access(name, axes), ATOM, frozenset(axes), 20)
+    writer.statement(f"{name}2", "=", writer.unary("tanh", whole), writer.bare(axes))
+    writer.read_names.add(name)
+    return writer.add(f"{name}2", axes, 1)
+
+
+def filtered_group(writer: Affine, name: str, depth: int) -> None:
+    """A convolution of what the round before made: `K[k]*(h[t-1,i+k-1] else 0)`."""
+    options = [i for i, e in writer.case.indices.items() if e not in writer.case.batched]
+    if len(options) < 2:
+        return writer.scan_group(name, depth)
+    t, i = writer.draw(st.permutations(options))[:2]
+    k = declare_index(writer, "k", writer.draw(st.integers(1, 3)))
+    kernel = f"K{len(writer.case.params)}"
+    declare_param(writer, kernel, (k,))
+    down, form = writer.chance(3), writer.pick(["{i} + {k} - 1", "{i} - {k}", "{i} + 2*{k} - 1"])
+    before = [f"{t} {'+' if down else '-'} 1", form.format(i=i, k=k)]
+    term = f"{kernel}[{k}]*({access(name, before)} else {writer.pick(['0', '1', 'c'])})"
+    writer.scanned = (t,)
+    given = writer.unary("tanh", writer.expression((t, i), depth))
+    writer.scanned = ()
+    line = f"{access(name, (t, i))} = tanh({given.text} + sum[{k}]({term}))"
+    writer.case.statements.append(f"scan {t}{' down' if down else ''}:\n    {line}")
+    writer.add(name, (t, i), 1)
+    writer.case.finished[-1] = None
+    return None
+
+
+def diagonal_group(writer: Affine, name: str, depth: int) -> None:
+    """`D[i,i] = e` and what is added to it; the other elements are 0, or what was there."""
+    i = writer.pick(list(writer.case.indices))
+    others = writer.over(writer.case.indices[i], list(writer.case.indices))
+    j = writer.pick([x for x in others if x != i] or [alias_of(writer, i)])
+    if writer.chance(2):
+        writer.statement(name, "=", writer.expression((i, j), 0), writer.bare((i, j)))
+        operator = writer.pick(["+=", "-=", "*=", "max="])
+    else:
+        operator = writer.pick(["+=", "-="])
+    value = writer.unary("tanh", writer.expression((i,), depth))
+    writer.statement(name, operator, value, writer.bare((i, i)))
+    return writer.add(name, (i, j), 20)
 
 
 def declare_index(writer: Affine, letter: str, size: int) -> str:

@@ -17,7 +17,16 @@ from tests.random_affine import Affine
 from tests.random_case import Case
 from tests.random_expressions import Draw
 from tests.random_layers import call_definitions, declare_definitions
-from tests.random_models import deep_group, joined_group, nested_group, training_group
+from tests.random_models import (
+    deep_group,
+    diagonal_group,
+    embedding_group,
+    filtered_group,
+    joined_group,
+    nested_group,
+    spread_group,
+    training_group,
+)
 from tests.strategies import NAMES, declare, draw_indices, draw_tensors
 
 WRITERS: dict[str, Callable[[Affine, str, int], object]] = {
@@ -34,10 +43,14 @@ WRITERS: dict[str, Callable[[Affine, str, int], object]] = {
     "nested": nested_group,
     "joined": joined_group,
     "training": training_group,
+    "embedding": embedding_group,
+    "spread": spread_group,
+    "filtered": filtered_group,
+    "diagonal": diagonal_group,
     "scatter": Affine.scatter_group,
     "value": Affine.value_group,
 }
-GROUPS = (*WRITERS, "scan")
+GROUPS = (*WRITERS, "scan", "partial", "layer", "sample")
 
 
 @st.composite

@@ -35,6 +35,11 @@ class Access:
     writes: bool
     span: Span
 
+    @property
+    def reaches(self) -> bool:
+        """True of a write that an axis has to have room for; a cotangent has its tensor's axes."""
+        return self.writes and ".grad" not in self.axis[1]
+
 
 @dataclass(slots=True)
 class Ranges:
@@ -63,7 +68,7 @@ class Ranges:
 
     def one_axis(self, accesses: tuple[Access, ...], *, every: bool) -> bool:
         """Fixes an axis by all that is written along it, or by what is known of that."""
-        written = [a for a in accesses if a.writes and not self.is_known(a.axis)]
+        written = [a for a in accesses if a.reaches and not self.is_known(a.axis)]
         for axis in dict.fromkeys(self.extents.root(access.axis) for access in written):
             along = [a for a in written if self.extents.root(a.axis) == axis]
             settled = [a for a in along if self.settled(a)]
