@@ -58,7 +58,7 @@ def test_every_program_is_free_of_warnings(path: Path):
 
 def test_the_course_is_there():
     assert {path.stem for path in FILES} >= {
-        *("mlp", "cnn", "resnet", "rnn", "gru", "lstm", "bidirectional", "stacked"),
+        *("mlp", "deep", "cnn", "resnet", "rnn", "gru", "lstm", "bidirectional", "stacked"),
         *("attention", "transformer", "layer_norm", "batch_norm", "spatial_batch_norm"),
         *("language_model", "characters", "skip_gram", "vae", "vq_vae", "ctc", "gan", "dropout"),
         *("sgd", "momentum", "rmsprop", "adam", "clipping"),
