@@ -39,7 +39,7 @@ class Affine(Scans):
         if window is None:
             return self.value_group(name, depth)
         subscript, kernel, count = window
-        p = self.index(count, batched=extent in self.case.batched)
+        p = self.index(count, batched=self.is_batched_range(subscript, extent, kernel))
         parts = [self.integer(e, (*kept, *kernel), 0) for e in known.axes]
         parts[axis] = Expr(subscript.format(p=p), SUM, frozenset([p, *kernel]), count)
         self.read_names.add(known.name)
@@ -97,6 +97,15 @@ class Affine(Scans):
         first = "{p}" if stride == 1 else f"{stride}*{{p}}"
         last = [] if offset == 0 and self.chance(2) else [f"+ {offset}"]
         return " ".join([first, *terms, *last]), kernel, count
+
+    def is_batched_range(self, subscript: str, extent: str, kernel: Sequence[str]) -> bool:
+        """Whether the range of p changes with the batch: by the axis or by the kernel's reach.
+
+        Where p counts down, its range ends at 0, whatever the axis' extent.
+        """
+        upward, batched = "- {p}" not in subscript, self.case.batched
+        reaches = [f"- {k}" in subscript for k in kernel if self.case.indices[k] in batched]
+        return (upward and extent in batched) or any(back != upward for back in reaches)
 
     def reduced(self, name: str, value: Expr, left: Sequence[str], kernel: Sequence[str]) -> float:
         """A statement that reduces over the kernel, by its operator or by a reduction."""

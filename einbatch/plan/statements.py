@@ -215,7 +215,7 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
             check_inside(low, term, n, statement.target, axis, statement.span)
             for axis, (term, n) in enumerate(zip(terms, shape, strict=True))
         ]
-    flat = flat_position(low, places, shape)
+    flat = flat_position(low, places, shape)  # one axis: see benchmarks/scatter.py
     axes = low.ordered((*free_indices(*statement.subscripts), *inside.axes, *new.axes))
     chosen = () if low.constant_of(inside) is not None else (low.line(inside, axes),)
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
