@@ -9,8 +9,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Where Python writes no bytecode of its own, each start would compile every module anew.
+COMPILE := $(BIN)/python -m compileall -q einbatch
 PYTEST_ARGS ?= -q
-NATIVE := $(wildcard einbatch/backends/numpy/*.[ch])
+MADE := grammar/ein.lark $(wildcard einbatch/backends/numpy/*.[ch])
 BENCHMARKS := perceptron models contractions pointwise compile peak mnist ablation
 
 .PHONY: run test lint format bench clean
@@ -45,18 +47,22 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit("einbatch needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
-.venv/.ready: pyproject.toml $(NATIVE) | .venv/bin/python
+.venv/.ready: pyproject.toml $(MADE) | .venv/bin/python
 	$(PIP) --editable .
+	@$(COMPILE)
 	@touch $@
 
-.venv/.ready-test: pyproject.toml $(NATIVE) | .venv/bin/python
+.venv/.ready-test: pyproject.toml $(MADE) | .venv/bin/python
 	$(PIP) --editable '.[test]'
+	@$(COMPILE)
 	@touch $@ .venv/.ready
 
-.venv/.ready-bench: pyproject.toml $(NATIVE) | .venv/bin/python
+.venv/.ready-bench: pyproject.toml $(MADE) | .venv/bin/python
 	$(PIP) --editable '.[test,bench]'
+	@$(COMPILE)
 	@touch $@ .venv/.ready .venv/.ready-test
 
-.venv/.ready-dev: pyproject.toml $(NATIVE) | .venv/bin/python
+.venv/.ready-dev: pyproject.toml $(MADE) | .venv/bin/python
 	$(PIP) --editable '.[test,dev]'
+	@$(COMPILE)
 	@touch $@ .venv/.ready .venv/.ready-test

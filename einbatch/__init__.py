@@ -5,11 +5,14 @@
     params = model.init(seed=0)
     loss, grads = model.value_and_grad(params, x=x, t=t)
 
-Names are looked up when they are first used: to import einbatch imports nothing else.
+Names are looked up when they are first used: to import einbatch imports nothing else, and
+the command line only what a verb needs. But where NumPy is there already, arrays are about
+to be computed: then all that a first call needs comes along.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -57,3 +60,7 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+if "numpy" in sys.modules:
+    globals().update((name, __getattr__(name)) for name in __all__)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from einbatch.diagnostics import EinbatchError, Span, fail
-from einbatch.ir.constants import Value, as_float, evaluate_constant
+from einbatch.ir.constants import LARGEST_INTEGER, Value, as_float, evaluate_constant, overflow
 from einbatch.ir.program import (
     Apply,
     Constant,
@@ -62,10 +62,20 @@ def run(
     """
     tensors = {name: cells_of(program.tensor(name), array) for name, array in arrays.items()}
     nest = run_with(MEANING, program, tensors, extents, updates)
+    for tensor in program.tensors:
+        if tensor.integer:
+            _check_fit(tensor, nest.tensors.get(tensor.name, {}))
     return {
         name: nest.array(name, "int64" if program.tensor(name).integer else dtype)
         for name in nest.tensors
     }
+
+
+def _check_fit(tensor: Tensor, cells: Cells) -> None:
+    """E0626 for an integer that 64 bits do not hold."""
+    largest = max(cells.values(), key=abs, default=0)
+    if abs(largest) > LARGEST_INTEGER:
+        raise overflow(int(largest), tensor.span)
 
 
 def run_with(

@@ -33,6 +33,20 @@ def test_importing_einbatch_imports_nothing_heavy():
     assert not imported("import einbatch") & {*HEAVY, "lark"}
 
 
+def test_importing_einbatch_beside_numpy_leaves_nothing_to_be_imported_later():
+    code = (
+        "import numpy, einbatch, sys\n"
+        "before = set(sys.modules)\n"
+        "model = einbatch.parse('param W = 1\\nloss = W^2\\nminimize loss\\ntrain sgd(lr=1)\\n')\n"
+        "model.trainer().step()\n"
+        "later = [name.split('.') for name in set(sys.modules) - before]\n"
+        "print(*('.'.join(n) for n in later if n[0] not in sys.stdlib_module_names))\n"
+    )
+    assert not imported(code) & {"jax", "torch"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.split(), done.stderr) == ([], "")
+
+
 def test_the_compiler_up_to_differentiation_needs_no_arrays():
     code = (
         "from einbatch.syntax import parse, unparse\n"

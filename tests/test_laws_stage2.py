@@ -86,12 +86,6 @@ def test_every_cotangent_is_the_derivative_to_its_tensor(case: Case):
     laws.law_of_cotangents(case)
 
 
-@some(0.3)
-@given(cases2(most=2))
-def test_derived_again_they_are_the_second_derivative(case: Case):
-    laws.law_of_second_order(case)
-
-
 @some()
 @given(cases2())
 def test_the_adjoint_is_the_transpose(case: Case):

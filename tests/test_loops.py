@@ -237,7 +237,7 @@ def test_updates_write_copies_and_lets_are_constants():
         statement("", "lr", "=", Number(0.5)),
         updates=(step,),
         lets=(Let("c", Number(2)),),
-        objective=Objective("minimize", "lr"),
+        objectives=(Objective("minimize", "lr"),),
     )
     assert run(p, {"W": W}, {"i": 2})["W"].tolist() == [1, 2]
     assert run(p, {"W": W}, {"i": 2}, updates=True)["W"].tolist() == [0.5, 1]
@@ -332,7 +332,7 @@ def test_the_branch_not_taken_adds_nothing():
     p = program(
         {"x": (2,), "y": (2,)},
         statement("i", "y[i]", "=", apply("select", positive, log, Number(0))),
-        objective=Objective("minimize", "y"),
+        objectives=(Objective("minimize", "y"),),
     )
     values = {"x": [0, 2]}
     assert tangents_of(p, values, {"i": 2}, {"x": [1, 1]})["y"].tolist() == [0, 0.5]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +154,16 @@ def test_trainer_does_what_step_does(model: eb.Model):
         assert np.allclose(value, by_step[name])
     assert trainer.state["step"] == 2
     assert np.allclose(trainer.state["V_velocity"], state["V_velocity"])
+
+
+def test_a_trainer_lets_go_of_what_it_was_given(model: eb.Model):
+    params, state = model.step(model.init(seed=1, x=X), x=X, t=T)
+    held = [weakref.ref(array) for array in (params["W"], state["W_velocity"])]
+    trainer = model.trainer(params, state=state)
+    trainer.step(x=X, t=T)
+    del params, state
+    assert [reference() for reference in held] == [None, None]
+    assert trainer.state["step"] == 2
 
 
 def test_what_a_trainer_gives_stays_as_it_is(model: eb.Model):
@@ -511,6 +523,17 @@ def test_update_statements_of_ones_own(backend: str):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_state_may_be_written_and_never_read(backend: str):
+    text = "param w = 0.5\nstate a = 0\nL = w^2\nminimize L\na = w.grad\nw -= 0.1*w.grad\n"
+    model = eb.parse(text, dtype="float64", backend=backend)
+    params, state = model.step(model.init())
+    assert (params, state) == ({"w": pytest.approx(0.4)}, {"step": 1, "a": 1})
+    trainer = model.trainer()
+    trainer.step()
+    assert trainer.state == {"step": 1, "a": 1}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_reports_are_of_the_params_before_the_update(backend: str):
     model = eb.parse(OWN, dtype="float64", backend=backend)
     result = model.fit(x=np.ones((2, 3)), epochs=1)
@@ -549,3 +572,75 @@ def test_a_gathered_implicit_input_has_the_extent_of_its_integers() -> None:
     rows = eb.function("input w[b] in v\ny[b,i] = E[w[b],i]")
     found = rows(w=[2, 0], E=[[1, 2], [3, 4], [5, 6]])
     assert np.array_equal(found, [[5, 6], [1, 2]])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_integers_never_wrap(backend: str):
+    text = "index i < 3, k < 10\ninput n[i] in k = [9, 9, 9]\n"
+    for line in (
+        "s = sum[i](n[i]*4000000000000000000)",
+        "s[i] = (n[i]*5000000000)*(n[i]*5000000000)",
+        "s = max[i](n[i]*2000000000000000000)",
+    ):
+        with pytest.raises(eb.EinbatchError) as caught:
+            eb.parse(f"{text}{line}\n", backend=backend).forward()
+        assert caught.value.diagnostics[0].code == "E0626"
+        exact = line.replace("n[i]*", "1.0*n[i]*")
+        assert eb.parse(f"{text}{exact}\n", backend=backend).forward()["s"].dtype == np.float32
+    assert (
+        eb.parse(f"{text}s = sum[i](n[i]*300000000000000000)\n").forward()["s"] == 27 * 3 * 10**17
+    )
+
+
+# --- what is not done again
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, place: str) -> list[object]:
+    """What a function, named by its module, is called with from now on."""
+    calls: list[object] = []
+    module, name = place.rsplit(".", 1)
+    real = getattr(import_module(module), name)
+
+    def counted(*arguments: object, **named: object) -> object:
+        calls.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(place, counted)
+    return calls
+
+
+def test_known_shapes_are_bound_without_working_out_extents(
+    model: eb.Model, monkeypatch: pytest.MonkeyPatch
+):
+    params = model.init(seed=1, x=X)
+    sizes = counting(monkeypatch, "einbatch.model.binding.bind_extents")
+    first = model.value_and_grad(params, x=X, t=T)
+    again = model.value_and_grad(params, x=X + 1, t=T)
+    assert first[0] != again[0]
+    assert len(sizes) == 1
+    with pytest.raises(eb.EinbatchError, match="E0203"):
+        model.value_and_grad(params, x=X[:4], t=T)
+    with pytest.raises(eb.EinbatchError, match="E0618"):
+        model.value_and_grad(params, x=X, t=T + 1)
+    assert model.value_and_grad(params, x=X[:4], t=T[:4])[0] == pytest.approx(
+        by_hand(params, X[:4], T[:4])
+    )
+    assert model.value_and_grad(params, x=X, t=T)[0] == first[0]
+    assert len(sizes) == 3
+
+
+def test_a_function_works_out_extents_once_for_each_shape(monkeypatch: pytest.MonkeyPatch):
+    function = eb.function("for b,i: y[b] += x[b,i]")
+    sizes = counting(monkeypatch, "einbatch.model.binding.bind_extents")
+    for rows in (2, 3, 2, 3):
+        assert np.array_equal(function(x=np.ones((rows, 4))), np.full(rows, 4))
+    assert len(sizes) == 2
+
+
+def test_evaluating_again_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch):
+    model = eb.parse(PERCEPTRON)
+    params = model.init(seed=1, x=X)
+    plans = counting(monkeypatch, "einbatch.model.execution.plan")
+    first = model.evaluate(params, x=X, t=T)
+    assert model.evaluate(params, x=X, t=T) == first
+    assert len(plans) == 1

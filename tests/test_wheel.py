@@ -64,6 +64,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     pages = {f"einbatch/diagnostics/pages/{page.name}" for page in PAGES.glob("*.md")}
     assert pages
     assert pages <= names
+    assert f"einbatch/syntax/ein.{sys.implementation.cache_tag}.tables" in names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "einbatch").rglob("*.py")}
     assert modules <= names
     parts = {

@@ -1,5 +1,5 @@
 """Differentiation: program → program, statement by statement, by table."""
 
-from einbatch.autodiff.differentiate import differentiate
+from einbatch.autodiff.objectives import differentiate, split_objectives
 
-__all__ = ["differentiate"]
+__all__ = ["differentiate", "split_objectives"]

@@ -1,4 +1,4 @@
-"""Program → program: the forward statements, the seed, the backward statements.
+"""One objective: the forward statements, the seed, the backward statements.
 
 Before:
 
@@ -19,8 +19,8 @@ batched axis and 1 for any other. A contribution from O to T carries c_T/c_O.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from einbatch.autodiff.activity import differentiable_reads, find_active, find_reaching
 from einbatch.autodiff.contribution import Coefficient, Contribution, written
@@ -28,10 +28,9 @@ from einbatch.autodiff.hoist import hoist_nested
 from einbatch.autodiff.pull import Pull
 from einbatch.autodiff.rounds import combine_rounds
 from einbatch.autodiff.versions import separate_versions
-from einbatch.diagnostics import deep_stack, fail
+from einbatch.diagnostics import deep_stack
 from einbatch.elaborate.integers import mark_integers
 from einbatch.ir.build import ONE, ZERO, names_of
-from einbatch.ir.canonical import in_canonical_order
 from einbatch.ir.program import (
     Expression,
     Extent,
@@ -45,75 +44,32 @@ from einbatch.ir.program import (
     Tensor,
     statements_of,
 )
-from einbatch.ir.traverse import free_indices, reads, walk
+from einbatch.ir.traverse import free_indices, walk
 from einbatch.optimize.simplify import simplify as simplify_program
 
 
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A derived program in its parts: `forward`, and what the backward statements add to it."""
+
+    forward: Program
+    backward: tuple[Step, ...]
+    cotangents: tuple[Tensor, ...]
+    indices: tuple[Index, ...]
+
+
 @deep_stack()
-def differentiate(
-    program: Program, wrt: Collection[str] = (), *, simplify: bool = True, keep: bool = False
-) -> Program:
-    """The derived program: forward statements, the seed, the backward statements.
+def derive(program: Program, asked: tuple[str, ...], *, simplify: bool) -> Derivation:
+    """The seed and the backward statements of a program's one objective.
 
-    Params always get their cotangents; `wrt` names inputs that get one too. With
-    `keep`, reports, updates, objective and train line stay beside them, and every
-    cotangent that the updates read is made. Raises EinbatchError where there is no
-    objective or no derivative, or where `wrt` names what has none.
+    `asked` are the tensors that get a cotangent whether the objective reaches them or
+    not. Raises EinbatchError where something has no derivative.
     """
-    if program.objective is None:
-        raise fail(
-            "E0502",
-            "the program has no objective, so nothing can be derived",
-            help="add a line `minimize loss`",
-        )
-    asked = _asked(program, wrt)
-    derived = _Differentiation(program, asked, textbook=simplify).run()
-    if simplify:
-        derived = simplify_program(derived)
-    if not keep:
-        level = int(program.cotangent.removeprefix(".grad") or 1) + 1
-        return in_canonical_order(replace(derived, cotangent=f".grad{level}"))
-    return in_canonical_order(
-        replace(
-            derived,
-            tensors=(*derived.tensors, *_left_out(program, derived)),
-            objective=program.objective,
-            reports=program.reports,
-            updates=program.updates,
-            train=program.train,
-        )
-    )
-
-
-def _left_out(program: Program, derived: Program) -> Iterator[Tensor]:
-    """The tensors of reports and updates, which the derived program alone does not have."""
-    known = {tensor.name for tensor in derived.tensors}
-    return (tensor for tensor in program.tensors if tensor.name not in known)
-
-
-def _asked(program: Program, wrt: Collection[str]) -> tuple[str, ...]:
-    """The tensors whose cotangents are wanted: params, `wrt`, and what the updates read."""
-    for name in wrt:
-        tensor = program.find_tensor(name)
-        if tensor is None or tensor.integer or tensor.kind == "value":
-            raise fail(
-                "E0503",
-                f"there is no derivative with respect to `{name}`",
-                *([] if tensor is None else [(tensor.span, "declared here")]),
-                help="name an input or a param that holds numbers",
-            )
-    suffix = program.cotangent
-    mentioned = {
-        read.tensor
-        for statement in statements_of(program.updates)
-        for expression in (*statement.subscripts, statement.value)
-        for read in reads(expression)
-    }
-    mentioned |= {statement.target for statement in statements_of(program.updates)}
-    names = [name.removesuffix(suffix) for name in mentioned if name.endswith(suffix)]
-    params = [tensor.name for tensor in program.of_kind("param")]
-    chosen = {*params, *wrt, *names}
-    return tuple(t.name for t in program.tensors if t.name in chosen and not t.integer)
+    found = _Differentiation(program, asked, textbook=simplify).run()
+    if not simplify:
+        return found
+    steps = simplify_program(replace(found.forward, statements=found.backward)).statements
+    return replace(found, backward=steps)
 
 
 class _Differentiation:
@@ -131,25 +87,18 @@ class _Differentiation:
         writes = Counter(statement.target for statement in statements_of(program.statements))
         self.pull = Pull(program, self.active, kept, names_of(program), textbook, writes)
         self.started: set[str] = set()
+        self.places: dict[str, Tensor] = {}
 
-    def run(self) -> Program:
+    def run(self) -> Derivation:
         program = self.program
         backward: list[Step] = [self.seed(), *self.adjoints(program.statements, ())]
         backward += self.unreached()
         targets = list(dict.fromkeys(s.target for s in statements_of(tuple(backward))))
         cotangents = tuple(self.cotangent_tensor(name) for name in targets)
         written = {statement.target for statement in statements_of(program.statements)}
-        used = (t for t in program.tensors if t.kind != "value" or t.name in written)
-        return replace(
-            program,
-            indices=(*program.indices, *self.used_indices(backward)),
-            tensors=(*used, *cotangents),
-            statements=(*program.statements, *backward),
-            objective=None,
-            reports=(),
-            updates=(),
-            train=None,
-        )
+        used = tuple(t for t in program.tensors if t.kind != "value" or t.name in written)
+        forward = replace(program, tensors=used, objectives=(), reports=(), updates=(), train=None)
+        return Derivation(forward, tuple(backward), cotangents, self.used_indices(backward))
 
     def adjoints(self, steps: tuple[Step, ...], scans: tuple[str, ...]) -> Iterator[Step]:
         """The adjoint of each step, the last one first; a scan's is the scan the other way."""
@@ -174,12 +123,12 @@ class _Differentiation:
                 self.started.add(statement.target)
             started |= {read.tensor for read in differentiable_reads(statement.value)}
 
-    def used_indices(self, backward: list[Step]) -> list[Index]:
+    def used_indices(self, backward: list[Step]) -> tuple[Index, ...]:
         used: set[str] = set()
         for statement in statements_of(tuple(backward)):
             for expression in (*statement.subscripts, statement.value):
                 used |= _mentioned(expression)
-        return [index for index in self.pull.indices if index.name in used]
+        return tuple(index for index in self.pull.indices if index.name in used)
 
     def seed(self) -> Statement:
         """The cotangent of the objective: 1 for each example."""
@@ -197,7 +146,10 @@ class _Differentiation:
             return
         guard = ZERO if statement.partial else None
         cotangent = Read(self.name(statement.target), statement.subscripts, guard)
-        contributions = list(self.pull.statement(statement, cotangent))
+        contributions = list(self.pull.statement(statement, cotangent, scans))
+        for place in self.pull.places[len(self.places) :]:
+            self.places[place.tensor.name] = place.tensor
+            yield replace(place.statement, span=statement.span)
         for contribution in reversed(contributions):
             is_zero = ("*", ZERO) in contribution.flow.factors
             if contribution.read.tensor in self.active and not is_zero:
@@ -281,6 +233,8 @@ class _Differentiation:
         return tensor + self.suffix
 
     def cotangent_tensor(self, name: str) -> Tensor:
+        if name in self.places:
+            return self.places[name]
         tensor = self.program.tensor(name.removesuffix(self.suffix))
         return Tensor(name, "value", tensor.extents, span=tensor.span)
 

@@ -200,10 +200,6 @@ class _Hoist:
         outer, self.scope = self.scope, (*self.scope, *node.indices)
         if node.reduction in SUMS:
             new = replace(node, body=self.normal(node.body, at_root=False))
-        elif node.reduction in ("max", "min") and len(node.indices) > 1:
-            inner = Reduce(node.reduction, node.indices[1:], node.body, node.span)
-            part = self.hoisted(inner)
-            new = Reduce(node.reduction, node.indices[:1], part, node.span)
         else:
             body = self.atom if node.reduction in ("max", "min") else self.argument
             new = replace(node, body=body(node.body))
@@ -244,7 +240,7 @@ class _Hoist:
         axes = tuple(sorted(found, key=_position(order)))
         self.scope = axes
         value = self.normal(part, at_root=True)
-        name = fresh_tensor(self.statement.target, self.taken)
+        name = fresh_tensor(self.statement.target.partition(".grad")[0], self.taken)
         self.active.add(name)
         self.scope, self.conditions = scope, conditions
         subscripts = tuple(map(IndexValue, axes))

@@ -34,6 +34,7 @@ from einbatch.ir.program import (
     Read,
     Reduce,
     Statement,
+    Tensor,
 )
 from einbatch.ir.traverse import free_indices, substitute
 from einbatch.optimize.definitions import Fresh, find_statement, rename_apart
@@ -43,6 +44,14 @@ MOST_FACTORS = 200
 """The most factors of a product that is differentiated: each partial has all the others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tensor of integers, and the statement that sets it to where an extremum is."""
+
+    tensor: Tensor
+    statement: Statement
+
+
 @dataclass(slots=True)
 class Pull:
     """Pulls cotangents through the statements of one program.
@@ -50,7 +59,7 @@ class Pull:
     `kept` are tensors whose own cotangent is asked for, so that nothing may bypass
     them; with `textbook`, logarithms of softmax, sigmoid and sums of exponentials
     are differentiated as a whole, as textbooks do. `writes` counts the statements
-    of each tensor. New indices go to `indices`.
+    of each tensor. New indices go to `indices`, places of extrema to `places`.
     """
 
     program: Program
@@ -60,11 +69,16 @@ class Pull:
     textbook: bool
     writes: Mapping[str, int]
     scope: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    target: str = ""
     indices: list[Index] = field(default_factory=list[Index])
+    places: list[Place] = field(default_factory=list[Place])
 
-    def statement(self, statement: Statement, cotangent: Expression) -> Iterator[Contribution]:
-        """The contributions of a statement, in the order of its reads."""
-        self.scope = statement.indices
+    def statement(
+        self, statement: Statement, cotangent: Expression, scans: tuple[str, ...] = ()
+    ) -> Iterator[Contribution]:
+        """The contributions of a statement within `scans`, in the order of its reads."""
+        self.scope, self.scans, self.target = statement.indices, scans, statement.target
         flow = Flow((("*", cotangent),), negative=statement.operator == "-=")
         output = None
         if is_whole(statement, self.writes):
@@ -183,6 +197,28 @@ class Pull:
         difference = subtract(bracket("eq", place, chosen), own)
         return self.expression(body, flow.within(free_indices(place)).times(difference))
 
+    def place(self, index: str, search: Reduce) -> Read:
+        """A read of a new tensor that holds where along `index` an extremum is: `y_u[b,r]`."""
+        order = (*self.scans, *self.scope)
+        needed = dict.fromkeys((*free_indices(search), *self.scans))
+        axes = (*(i for i in order if i in needed), *(i for i in needed if i not in order))
+        base = self.target.partition(".grad")[0]
+        number, name = 1, f"{base}_{index}"
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{index}{number}"
+        self.taken.add(name)
+        subscripts = tuple(map(IndexValue, axes))
+        extents = tuple(self.known(axis).extent for axis in axes)
+        tensor = Tensor(name, "value", extents, integer=True, span=search.span)
+        indices = tuple(i for i in axes if i not in self.scans)
+        self.places.append(Place(tensor, Statement(name, subscripts, "=", search, indices)))
+        return Read(name, subscripts)
+
+    def known(self, index: str) -> Index:
+        """An index of the program, or a new one."""
+        return next(i for i in (*self.program.indices, *self.indices) if i.name == index)
+
     def renamed(self, index: str) -> str:
         """A new index of the same extent."""
         name = fresh_index(index, self.taken)
@@ -191,9 +227,9 @@ class Pull:
 
     def extent(self, index: str) -> Extent:
         """An index' extent, by its own name where it has one."""
-        known = [item for item in (*self.program.indices, *self.indices) if item.name == index]
+        own = self.known(index).extent
         for name, extent in self.program.extents:
-            if extent == known[0].extent and isinstance(extent, Extent):
+            if extent == own and isinstance(extent, Extent):
                 return Extent(name)
         return Extent(index)
 
@@ -265,10 +301,15 @@ def _extremum(search: str) -> Rule:
     def rule(
         pull: Pull, node: Reduce, flow: Flow, output: Expression | None
     ) -> Iterator[Contribution]:
-        """All of it to the first extremum."""
+        """All of it to the first extremum, in the order of the loops over its indices."""
         del output
-        place = Reduce(search, node.indices, node.body)
-        return pull.expression(substitute(node.body, {node.indices[0]: place}), flow)
+        body, several = node.body, len(node.indices) > 1
+        for position, index in enumerate(node.indices):
+            inner = node.indices[position + 1 :]
+            best = Reduce(node.reduction, inner, body) if inner else body
+            found = Reduce(search, (index,), best, node.span)
+            body = substitute(body, {index: pull.place(index, found) if several else found})
+        return pull.expression(body, flow)
 
     return rule
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from unicodedata import combining
 
 from einbatch.autodiff import differentiate
 from einbatch.cli.arguments import constants
@@ -51,14 +53,42 @@ def _check_sizes(program: Program, dtype: str | None) -> None:
 
 
 def _described(front: Front) -> str:
-    """Every index and every tensor with its extents."""
+    """Every index, with its extent and the place that fixes it; every tensor with its extents."""
     program = front.program
-    lines = [f"index {index.name} < {_text(program, index.extent)}" for index in program.indices]
+    spellings = dict(program.spellings)
+    table = [("index < extent", "fixed at", "")]
+    for index in program.indices:
+        place = f"{index.fixed.line}:{index.fixed.column}"
+        line = index.fixed.source.text.split("\n")[index.fixed.line - 1].strip()
+        by = line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+        name = spellings.get(index.name, index.name)
+        table.append((f"{name} < {_text(program, index.extent)}", place, by))
+    lines = [*aligned(table), ""]
     for tensor in program.tensors:
         extents = " × ".join(_text(program, extent) for extent in tensor.extents)
         kind = "integers" if tensor.integer else program.dtype or "float32"
         lines.append(f"{tensor.kind} {tensor.name}: {extents or 'a scalar'}, {kind}")
     return "\n".join(lines)
+
+
+WIDEST = 60
+"""How many characters of a line the table shows."""
+
+
+def aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in table
+    ]
+
+
+def _width(cell: str) -> int:
+    """How many columns a text takes: combining marks take none."""
+    return sum(not combining(character) for character in cell)
 
 
 def _text(program: Program, extent: Expression) -> str:

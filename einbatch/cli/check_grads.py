@@ -14,6 +14,7 @@ def check_grads(front: Front) -> int:
     if front.program.objective is None:
         print("nothing to check: the program has no objective")
         return 0
+    several = len(front.program.objectives) > 1
     wrong = 0
     for title, findings in (
         ("written by hand", check_claims(front)),
@@ -22,7 +23,8 @@ def check_grads(front: Front) -> int:
         for finding in findings:
             note = f" ({finding.note})" if finding.note else ""
             verdict = "OK" if finding.diagnostic is None else "WRONG"
-            print(f"{finding.cotangent}, {title}: {verdict}{note}")
+            of = f" of {finding.objective}" if several else ""
+            print(f"{finding.cotangent}{of}, {title}: {verdict}{note}")
             if finding.diagnostic is not None:
                 wrong += 1
                 sys.stdout.flush()

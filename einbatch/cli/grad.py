@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from einbatch.autodiff import differentiate
 from einbatch.cli.arguments import constants
-from einbatch.elaborate import erase
+from einbatch.elaborate import erase, find_origins
 from einbatch.model.front import read_program
 from einbatch.syntax import nodes as n
 from einbatch.syntax import read_source, unparse
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     tree = erase(derived)
     counters = front.training.counters  # whoever trains gives them, and no text declares them
     kept = tuple(s for s in tree.statements if not _is_counter(s, counters))
-    print(unparse(replace(tree, statements=kept)), end="")
+    print(unparse(replace(tree, statements=kept), find_origins(front.tree)), end="")
     return 0
 
 

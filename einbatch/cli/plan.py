@@ -10,5 +10,9 @@ from einbatch.cli.emitting import emit_for
 def run(arguments: argparse.Namespace) -> int:
     """Prints the plan of one step; the exit code."""
     _, emitted = emit_for(arguments)
-    print((emitted.source if arguments.source else emitted.plan.describe()).rstrip("\n"))
+    if arguments.source:
+        print(emitted.source.rstrip("\n"))
+        return 0
+    print(emitted.plan.describe().rstrip("\n"))
+    print(f"  steps                  {emitted.runner.describe()}")
     return 0

@@ -73,7 +73,7 @@ def _train(
     params: Mapping[str, Array] | None,
     arguments: argparse.Namespace,
 ) -> int:
-    reports = [report.target for report in model.program.reports]
+    reports = model.program.shown
     program = model.front.forward
     if arguments.out or arguments.grad:  # what could not be made in the end is told now
         extents = whole_extents(program, given.inputs, model.load_input)
@@ -165,14 +165,15 @@ def _evaluate(
     objective = model.program.objective
     loss = None if objective is None else mean_of(values[objective.tensor])
     if arguments.json:
-        found = {name: float(values[name]) for name in reports}
+        found = {name: mean_of(values[name]) for name in model.program.shown}
         print(show_json(_object(loss, {"train": found, "holdout": {}}, [], _shapes(values))))
         return 0
     program = model.derive().program if arguments.grad else model.program
     print(show_tensors(program, {k: v for k, v in values.items() if k not in reports}))
-    if objective is not None and values[objective.tensor].ndim:
-        mean = np.asarray(loss, model.dtype)
-        print(f"mean {objective.tensor} = {show_array(mean)}")
+    for name in dict.fromkeys(objective.tensor for objective in model.program.objectives):
+        if values[name].ndim:
+            mean = np.asarray(mean_of(values[name]), model.dtype)
+            print(f"mean {name} = {show_array(mean)}")
     for name in reports:
         print(f"{name} = {show_array(values[name])}")
     return 0

@@ -40,20 +40,23 @@ def _is_capital(key: str) -> bool:
     return key[:1].isupper()
 
 
-def _statement(statement: tree.Statement, declared: Set[str]) -> tree.Statement:
+def _statement(
+    statement: tree.Statement, declared: Set[str], around: Set[str] = frozenset()
+) -> tree.Statement:
+    """A statement with its slices written out; `around` are the indices of loops around it."""
     match statement:
         case tree.For(indices=indices, body=body):
-            known = declared | {index.key for index in indices}
-            inner = tuple(_statement(item, known) for item in body)
+            known = around | {index.key for index in indices}
+            inner = tuple(_statement(item, declared, known) for item in body)
             return replace(statement, body=inner)
         case tree.Scan(index=index, body=body):
-            inner = tuple(_statement(item, declared | {index.key}) for item in body)
+            inner = tuple(_statement(item, declared, around | {index.key}) for item in body)
             return replace(statement, body=inner)
         case tree.Assign(target=target, value=value):
-            known = declared | set(_slices(target))
-            return replace(statement, value=_summed(value, known))
+            loose = {*_slices(value)} - declared - around - {*_slices(target)}
+            return replace(statement, value=_summed(value, loose))
         case tree.Report(value=value):
-            return replace(statement, value=_summed(value, declared))
+            return replace(statement, value=_summed(value, {*_slices(value)} - declared))
         case _:
             return statement
 
@@ -68,23 +71,23 @@ def _slices(node: tree.Expression) -> Iterator[str]:
         yield from _slices(part)
 
 
-def _summed(node: tree.Expression, declared: Set[str]) -> tree.Expression:
+def _summed(node: tree.Expression, loose: Set[str]) -> tree.Expression:
+    """An expression with its slices written out, those that are in `loose`."""
     if isinstance(node, tree.Reduction):
-        declared = declared | {index.key for index in node.indices}
-    counts = Counter(_slices(node))
+        loose = loose - {index.key for index in node.indices}
+    counts = Counter(name for name in _slices(node) if name in loose)
+    if not counts:
+        return node
+    here: tuple[str, ...] = ()
     if isinstance(node, tree.Product | tree.Access):
         inside = [Counter(_slices(part)) for part in parts(node)]
         here = tuple(
             name
             for name, count in counts.items()
-            if name not in declared and count > 1 and all(part[name] < 2 for part in inside)
+            if count > 1 and all(part[name] < 2 for part in inside)
         )
-    else:
-        here = ()
-    new = node
-    if counts:
-        known = declared | set(here)
-        new = with_parts(node, tuple(_summed(part, known) for part in parts(node)))
+    deeper = loose - set(here)
+    new = with_parts(node, tuple(_summed(part, deeper) for part in parts(node)))
     if not here:
         return new
     indices = tuple(tree.Identifier(name, name, node.span) for name in here)

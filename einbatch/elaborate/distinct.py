@@ -2,12 +2,15 @@
 
 Every index of the left must follow from the element: as a bare subscript, or out
 of an affine one, which gives its indices away where it is a number in mixed radix
-(`3*i + j` with j < 3).
+(`3*i + j` with j < 3). Where that does not tell (`T[i+j,i-j]`), the elements of a
+small index space are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import product
+from math import prod
 
 from einbatch.diagnostics import Diagnostic
 from einbatch.elaborate.affine import affine_form
@@ -15,6 +18,9 @@ from einbatch.elaborate.integers import integer_values
 from einbatch.elaborate.scans import Round, rounds_of
 from einbatch.elaborate.statements import may_meet
 from einbatch.ir import Expression, Extent, IndexValue, Number, Program, free_indices, transform
+
+MOST_POINTS = 10_000
+"""The most points of an index space whose elements are counted."""
 
 
 def check_distinct(program: Program) -> Iterator[Diagnostic]:
@@ -32,10 +38,33 @@ def _meeting(step: Round, sizes: Mapping[str, Expression]) -> Iterator[Diagnosti
     waiting = list(subscripts)
     while waiting := [s for s in waiting if set(free_indices(s)) - known]:
         told = [s for s in waiting if _tells(s, known, step, sizes)]
+        if not told and _are_counted(step, sizes):
+            return
         if not told:
             yield from may_meet("computed", waiting[0]).diagnostics
             return
         known.update(free_indices(*told))
+
+
+def _are_counted(step: Round, sizes: Mapping[str, Expression]) -> bool:
+    """True where a small index space sets as many elements as it has points."""
+
+    def rule(node: Expression) -> Expression:
+        return sizes.get(node.name, node) if isinstance(node, Extent) else node
+
+    subscripts = step.statement.subscripts
+    names = free_indices(*subscripts)
+    extents = [size.value for name in names if isinstance(size := sizes[name], Number)]
+    forms = [affine_form(transform(item, rule), step.constants) for item in subscripts]
+    if len(extents) < len(names) or prod(extents) > MOST_POINTS or None in forms:
+        return False
+    known = [form for form in forms if form is not None]
+    elements = {
+        tuple(sum(c * point[name] for name, c in form.coefficients) for form in known)
+        for values in product(*(range(int(extent)) for extent in extents))
+        for point in [dict(zip(names, values, strict=True))]
+    }
+    return len(elements) == prod(extents)
 
 
 def _tells(

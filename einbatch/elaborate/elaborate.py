@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, deep_stack
 from einbatch.elaborate.attempts import Attempts
@@ -17,9 +18,9 @@ from einbatch.elaborate.extents import Extents
 from einbatch.elaborate.integers import mark_integers
 from einbatch.elaborate.objective import (
     check_derivatives,
-    check_objective,
+    check_objectives,
     next_cotangent,
-    resolve_objective,
+    resolve_objectives,
 )
 from einbatch.elaborate.order import check_order
 from einbatch.elaborate.scope import Scope, collect, spellings
@@ -89,7 +90,7 @@ class _Work(Attempts):
         self.keep(check_fixed(program))
         self.stop_on_errors()
         program = mark_integers(fill_wraps(program))
-        for check in (check_subscripts, check_distinct, check_objective, check_derivatives):
+        for check in (check_subscripts, check_distinct, check_objectives, check_derivatives):
             self.keep(check(program))
         self.stop_on_errors()
         return program
@@ -100,18 +101,24 @@ class _Work(Attempts):
         """The program without indices and tensors, from everything that has no error."""
         resolver = Resolver(self.scope, shapes.check_read)
         declared = resolve_declarations(self.tree, self.scope, overrides, self)
-        split = self.objective_position()
-        statements = self.statements(resolver, self.tree.statements[:split], update=False)
-        updates = self.statements(resolver, self.tree.statements[split:], update=True)
+        forward, *late = self.sections()
+        statements = self.statements(resolver, forward, update=False)
+        updates: tuple[Step, ...] = ()
+        after: list[int] = []
+        for section in late:
+            after.append(len(updates))
+            updates += self.statements(resolver, section, update=True)
         reports = self.reports(resolver)
         declared = declared.with_given(resolver.given())
         cotangent = next_cotangent(statements)
-        objective = self.attempt(lambda: resolve_objective(self.tree, self.scope))
+        objectives = resolve_objectives(self.tree, self.scope, self)
         program = Program(
             batch=declared.batch,
             lets=declared.lets,
             statements=statements,
-            objective=objective,
+            objectives=tuple(
+                replace(objective, after=after[place]) for place, objective in objectives
+            ),
             reports=reports,
             updates=updates,
             train=declared.train,
@@ -121,11 +128,12 @@ class _Work(Attempts):
         )
         return program, declared
 
-    def objective_position(self) -> int:
-        for position, statement in enumerate(self.tree.statements):
-            if isinstance(statement, tree.Minimize):
-                return position
-        return len(self.tree.statements)
+    def sections(self) -> list[tuple[tree.Statement, ...]]:
+        """The lines before the first objective, then those from each one to the next."""
+        lines = self.tree.statements
+        starts = [k for k, line in enumerate(lines) if isinstance(line, tree.Minimize)]
+        ends = [*starts, len(lines)]
+        return [lines[a:b] for a, b in pairwise((0, *ends))]
 
     def statements(
         self, resolver: Resolver, lines: tuple[tree.Statement, ...], *, update: bool

@@ -67,16 +67,28 @@ class _Eraser:
         found += self.indices()
         found += [self.tensor(tensor) for tensor in program.tensors if self.is_declared(tensor)]
         found += [self.step(step) for step in program.statements]
-        if program.objective is not None:
-            target = tree.Name(self.name(program.objective.tensor))
-            found.append(tree.Minimize(program.objective.sense, target))
-        found += [self.report(report) for report in program.reports]
-        found += [self.step(step) for step in program.updates]
+        found += self.objectives()
         if program.train is not None:
             settings = tuple(self.option(*pair) for pair in program.train.settings)
             options = tuple(self.option(*pair) for pair in program.train.options)
             found.append(tree.Train(program.train.optimizer, settings, options))
         return found
+
+    def objectives(self) -> list[tree.Statement]:
+        """Each objective, and the updates that stand after it; the reports after the first."""
+        program = self.program
+        found: list[tree.Statement] = []
+        reports: list[tree.Statement] = [self.report(report) for report in program.reports]
+        begin = 0
+        for objective in program.objectives:
+            found += [self.step(step) for step in program.updates[begin : objective.after]]
+            begin = objective.after
+            over = tuple(self.name(name) for name in objective.over or ())
+            target = tree.Name(self.name(objective.tensor))
+            found.append(tree.Minimize(objective.sense, target, over=over))
+            found, reports = [*found, *reports], []
+        found += reports
+        return found + [self.step(step) for step in program.updates[begin:]]
 
     def name(self, key: str) -> tree.Identifier:
         if key in self.spellings:
@@ -148,7 +160,7 @@ class _Eraser:
     def step(self, step: Step) -> tree.Scan | tree.For | tree.Assign:
         if isinstance(step, Scan):
             body = tuple(self.step(inner) for inner in step.body)
-            return tree.Scan(self.name(step.index), step.down, body)
+            return tree.Scan(self.name(step.index), step.down, body, step.span)
         return self.statement(step)
 
     def statement(self, statement: Statement) -> tree.For | tree.Assign:
@@ -157,10 +169,13 @@ class _Eraser:
             subscripts = tuple(self.expression(item) for item in statement.subscripts)
             target = tree.Access(self.name(statement.target), subscripts)
         value = self.expression(statement.value)
-        assign = tree.Assign(target, statement.operator, value, partial=statement.partial)
+        assign = tree.Assign(
+            target, statement.operator, value, statement.span, partial=statement.partial
+        )
         if not statement.indices:
             return assign
-        return tree.For(tuple(self.name(index) for index in statement.indices), (assign,))
+        indices = tuple(self.name(index) for index in statement.indices)
+        return tree.For(indices, (assign,), statement.span)
 
     def report(self, statement: Statement) -> tree.Report:
         return tree.Report(self.name(statement.target), self.expression(statement.value))

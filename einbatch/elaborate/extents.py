@@ -105,6 +105,11 @@ class Extents:
         of_class = (v for v in self.parents if self.root(v) == root)
         return next((v[1] for v in (a, b, *of_class) if v[0] == "index"), a[1])
 
+    def place_of(self, variable: Variable) -> Span | None:
+        """Where the variable's class got its value, None where only data fix it."""
+        root = self.root(variable)
+        return None if self._is_loose(root) else self.values[root].span
+
     def is_fixed(self, variable: Variable) -> bool:
         """True where some place gives the variable's class a value or a name can stand for it."""
         return self.root(variable) in self.values

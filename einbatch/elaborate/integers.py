@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
 
@@ -80,9 +81,9 @@ def mark_integers(program: Program) -> Program:
     integers = {tensor.name for tensor in program.tensors if tensor.integer}
     values = {tensor.name for tensor in program.tensors if tensor.kind == "value"}
     steps = tuple(statements_of((*program.statements, *program.updates)))
-    writes = [statement.target for statement in steps]
+    writes = Counter(statement.target for statement in steps)
     for statement in steps:
-        once = statement.operator == "=" and writes.count(statement.target) == 1
+        once = statement.operator == "=" and writes[statement.target] == 1
         if (
             once
             and statement.target in values

@@ -1,10 +1,11 @@
-"""The objective, and where its cotangents may be read."""
+"""The objectives, and where their cotangents may be read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic, fail
+from einbatch.elaborate.attempts import Attempts
 from einbatch.elaborate.scans import reads_of
 from einbatch.elaborate.scope import TENSORS, WORDS, Scope
 from einbatch.elaborate.statements import target_name
@@ -23,20 +24,24 @@ def next_cotangent(steps: Iterable[Step]) -> str:
     return ".grad" if level == 0 else f".grad{level + 1}"
 
 
-def resolve_objective(program: tree.Tree, scope: Scope) -> Objective | None:
-    """What the `minimize` line names; EinbatchError where it is no tensor, or a second line."""
+def resolve_objectives(
+    program: tree.Tree, scope: Scope, attempts: Attempts
+) -> list[tuple[int, Objective]]:
+    """What the `minimize` lines name, each with its place among them; errors to `attempts`."""
     lines = [s for s in program.statements if isinstance(s, tree.Minimize)]
-    if not lines:
-        return None
-    if len(lines) > 1:
-        raise fail(
-            "E0417",
-            "a program has one objective",
-            (lines[1].span, "a second one here"),
-            (lines[0].span, "the first one here"),
-            help="minimize the sum of both",
-        )
-    name = target_name(lines[0].target)
+    attempts.keep(_check_apart(lines))
+    found: list[tuple[int, Objective]] = []
+    for place, line in enumerate(lines):
+        for param in line.over:
+            attempts.attempt(lambda param=param: _check_param(param, scope))
+        objective = attempts.attempt(lambda line=line: _resolve_objective(line, scope))
+        if objective is not None:
+            found.append((place, objective))
+    return found
+
+
+def _resolve_objective(line: tree.Minimize, scope: Scope) -> Objective:
+    name = target_name(line.target)
     symbol = scope.find(name.key)
     if symbol is None:
         raise scope.unknown(name, meanings=tuple(TENSORS), form="`{} = …`, before this line")
@@ -48,20 +53,57 @@ def resolve_objective(program: tree.Tree, scope: Scope) -> Objective | None:
             (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
             help="give what is to be minimized a name by a statement",
         )
-    return Objective(lines[0].sense, name.key, lines[0].span)
+    over = tuple(param.key for param in line.over) or None
+    return Objective(line.sense, name.key, over, span=line.span)
 
 
-def check_objective(program: Program) -> list[Diagnostic]:
-    """The objective is a scalar, or carries the batch index alone."""
-    objective = program.objective
-    if objective is None:
-        return []
-    tensor = program.tensor(objective.tensor)
+def _check_param(name: tree.Identifier, scope: Scope) -> None:
+    symbol = scope.find(name.key)
+    if symbol is None:
+        raise scope.unknown(name, meanings=("param",), form="`param {} = …`")
+    if symbol.meaning != "param":
+        raise fail(
+            "E0418",
+            f"`{name.key}` is {WORDS[symbol.meaning]}; an objective is minimized over params",
+            (name.span, "named here"),
+            (symbol.identifier.span, f"{WORDS[symbol.meaning]} here"),
+            help="name only what a `param` line declares: that is what an objective changes",
+        )
+
+
+def _check_apart(lines: list[tree.Minimize]) -> Iterator[Diagnostic]:
+    """Several objectives have params of their own: none without a list, none in two of them."""
+    bare = next((line for line in lines if not line.over), None)
+    if bare is not None and len(lines) > 1:
+        other = next(line for line in lines if line is not bare)
+        yield diagnostic(
+            "E0417",
+            "of several objectives, each names the params that it is over",
+            (bare.span, "this one names none"),
+            (other.span, "another one here"),
+            help="write `minimize L over W, C`, or minimize one sum of all of them",
+        )
+    seen: dict[str, tree.Identifier] = {}
+    for param in (name for line in lines for name in line.over):
+        if param.key in seen:
+            yield diagnostic(
+                "E0418",
+                f"`{param.key}` is named twice: each param has one objective",
+                (param.span, "again here"),
+                (seen[param.key].span, "first here"),
+                help="name it once; a sum of objectives can be minimized over it",
+            )
+        seen.setdefault(param.key, param)
+
+
+def check_objectives(program: Program) -> Iterator[Diagnostic]:
+    """Each objective is a scalar, or carries the batch index alone."""
     batch = None if program.batch is None else program.index(program.batch).extent
-    if len(tensor.extents) <= 1 and all(extent == batch for extent in tensor.extents):
-        return []
-    return [
-        diagnostic(
+    for objective in program.objectives:
+        tensor = program.tensor(objective.tensor)
+        if len(tensor.extents) <= 1 and all(extent == batch for extent in tensor.extents):
+            continue
+        yield diagnostic(
             "E0411",
             f"`{objective.tensor}` has {counted(len(tensor.extents), 'axis')}; "
             "an objective is a scalar, or carries the batch index alone",
@@ -69,7 +111,6 @@ def check_objective(program: Program) -> list[Diagnostic]:
             (tensor.span, "written here" if tensor.kind == "value" else "declared here"),
             help="sum or average over the other indices first",
         )
-    ]
 
 
 def check_derivatives(program: Program) -> Iterator[Diagnostic]:

@@ -5,7 +5,7 @@ In a scan, "before" is by rounds: what an earlier round wrote may be read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
@@ -25,26 +25,28 @@ def check_order(program: Program, failed: Collection[str] = ()) -> Iterator[Diag
     for step in rounds_of(program.statements, constants):
         yield from work.forward(step)
     yield from check_scan(program)
-    yield from work.objective()
+    yield from work.objectives()
     for report in program.reports:
         yield from work.report(Round(report, (), constants))
-    yield from work.updates(tuple(rounds_of(program.updates, constants)))
+    yield from work.updates(constants)
 
 
 @dataclass(slots=True)
 class _Order:
-    """What has a value so far, and who wrote and read it first."""
+    """What has a value so far, who wrote it first, and who has read it."""
 
     program: Program
     known: set[str]
     first_write: dict[str, Span] = field(default_factory=dict[str, Span])
-    first_read: dict[str, Span] = field(default_factory=dict[str, Span])
+    reads: dict[str, list[tuple[Round, Read]]] = field(
+        default_factory=dict[str, list[tuple[Round, Read]]]
+    )
 
     def forward(self, step: Round) -> Iterator[Diagnostic]:
         for read in reads_of(step.statement):
             if step.is_of_another_round(read):
                 continue
-            self.first_read.setdefault(read.tensor, read.span)
+            self.reads.setdefault(read.tensor, []).append((step, read))
             if read.tensor not in self.known:
                 yield self.before(read)
         yield from self.write(step)
@@ -56,36 +58,56 @@ class _Order:
                     read, "a report shows what the statements before `minimize` compute"
                 )
 
-    def objective(self) -> Iterator[Diagnostic]:
-        objective = self.program.objective
-        if objective is not None and objective.tensor not in self.known:
-            yield diagnostic(
-                "E0410",
-                f"`{objective.tensor}` has no value where it is to be {objective.sense}d",
-                (objective.span, "read here"),
-                *self.later_write(objective.tensor),
-                help="write it in a statement before this line",
-            )
+    def objectives(self) -> Iterator[Diagnostic]:
+        for objective in self.program.objectives:
+            if objective.tensor not in self.known:
+                yield diagnostic(
+                    "E0410",
+                    f"`{objective.tensor}` has no value where it is to be {objective.sense}d",
+                    (objective.span, "read here"),
+                    *self.later_write(objective.tensor),
+                    help="write it in a statement before this line",
+                )
 
-    def updates(self, steps: tuple[Round, ...]) -> Iterator[Diagnostic]:
+    def updates(self, constants: Mapping[str, int]) -> Iterator[Diagnostic]:
         """Updates rewrite params and states; their temporaries have a value before a read."""
         forward = dict(self.first_write)
+        self.reads.clear()
+        for number, steps in enumerate(self.program.sections):
+            self.known |= set(self.derived(number))
+            for step in rounds_of(steps, constants):
+                yield from self.update(step, forward)
+
+    def derived(self, number: int) -> Iterator[str]:
+        """The cotangents that are there from an objective on; a param's from its own on."""
+        objectives, suffix = self.program.objectives, self.program.cotangent
+        if number >= len(objectives):
+            return
+        listed = objectives[number].over is not None
+        for tensor in self.program.tensors:
+            if tensor.name.endswith(suffix):
+                base = tensor.name.removesuffix(suffix)
+                own = base in (objectives[number].over or ())
+                if own or not (listed and self.is_param(base)):
+                    yield tensor.name
+
+    def is_param(self, name: str) -> bool:
+        tensor = self.program.find_tensor(name)
+        return tensor is not None and tensor.kind == "param"
+
+    def update(self, step: Round, forward: Mapping[str, Span]) -> Iterator[Diagnostic]:
         suffix = self.program.cotangent
-        if self.program.objective is not None:
-            self.known |= {t.name for t in self.program.tensors if t.name.endswith(suffix)}
-        self.first_read.clear()
-        for step in steps:
-            target = step.statement.target
-            for read in reads_of(step.statement):
-                self.first_read.setdefault(read.tensor, read.span)
-                if read.tensor not in self.known:
-                    yield self.before(read)
-            if target in forward:
-                yield _after_objective(step, forward[target])
-            elif target.endswith(suffix) or self.is_kept(target):
-                self.known.add(target)
-            else:
-                yield from self.write(step)
+        target = step.statement.target
+        for read in reads_of(step.statement):
+            self.reads.setdefault(read.tensor, []).append((step, read))
+            if read.tensor not in self.known:
+                yield self.before(read)
+        if target in forward:
+            yield _after_objective(step, forward[target])
+        elif target.endswith(suffix) or self.is_kept(target):
+            self.known.add(target)
+        else:
+            yield from self.write(step)
 
     def is_kept(self, name: str) -> bool:
         tensor = self.program.find_tensor(name)
@@ -94,6 +116,8 @@ class _Order:
     def write(self, step: Round) -> Iterator[Diagnostic]:
         statement = step.statement
         name = statement.target
+        reads = (read for other, read in self.reads.get(name, ()) if other.meets(read, step))
+        read = next(reads, None) if name in self.first_write else None
         if statement.operator == "=" and name in self.first_write:
             yield diagnostic(
                 "E0409",
@@ -102,12 +126,12 @@ class _Order:
                 (self.first_write[name], "it got its value here"),
                 help="use another name, or accumulate with `+=`",
             )
-        elif name in self.first_read and name in self.first_write and not step.writes_ahead():
+        elif read is not None:
             yield diagnostic(
                 "E0408",
                 f"`{name}` is accumulated into after something has read it",
                 (statement.span, "written here"),
-                (self.first_read[name], "read here"),
+                (read.span, "read here"),
                 help="move this statement before the read, or use another name",
             )
         self.first_write.setdefault(name, statement.span)
@@ -129,16 +153,27 @@ class _Order:
         )
 
     def underived(self, read: Read) -> Diagnostic:
-        objective = self.program.objective
-        derived = [] if objective is None else [(objective.span, "derived from here on")]
+        suffix = self.program.cotangent
+        base = read.tensor.removesuffix(suffix)
+        places = [(o.span, "derived from here on") for o in self.program.objectives[:1]]
+        if not read.tensor.endswith(suffix):
+            advice = f"the cotangents that are derived here end in `{suffix}`"
+        elif self.is_param(base) and any(o.over is not None for o in self.program.objectives):
+            own = [o for o in self.program.objectives if base in (o.over or ())]
+            places = [(o.span, f"over `{base}`") for o in own]
+            advice = (
+                "read it after the objective that is over its param"
+                if own
+                else f"no objective is over `{base}`: add it to a list, or leave it as it is"
+            )
+        else:
+            advice = "cotangents are read by update statements, after a `minimize` line"
         return diagnostic(
             "E0419",
             f"`{read.tensor}` has no value here",
             (read.span, "read here"),
-            *derived,
-            help="cotangents are read by update statements, after a `minimize` line"
-            if read.tensor.endswith(self.program.cotangent)
-            else f"the cotangents that are derived here end in `{self.program.cotangent}`",
+            *places,
+            help=advice,
         )
 
     def later_write(self, name: str) -> list[tuple[Span, str]]:

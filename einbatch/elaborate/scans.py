@@ -8,7 +8,7 @@ the scan. Reads and writes order per element.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from einbatch.diagnostics import Diagnostic, Span, diagnostic
 from einbatch.elaborate.affine import Affine, affine_form, integer_of
@@ -25,51 +25,71 @@ from einbatch.ir import (
     Step,
     children,
     free_indices,
-    statements_of,
     substitute,
 )
+
+Offsets = tuple[int | None, int | None]
+"""The least and the greatest; None where that depends on extents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A statement and the scans around it, the outermost first; the integer constants."""
+    """A statement and the scans around it, the outermost first; the integer constants.
+
+    `writers` are the statements of the outermost scan, by what they write.
+    """
 
     statement: Statement
     scans: tuple[Scan, ...]
     constants: Mapping[str, int]
+    writers: Mapping[str, list[Round]] = field(default_factory=dict[str, "list[Round]"], repr=False)
 
-    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> dict[int, int]:
+    def offsets(self, subscripts: tuple[Expression, ...], scan: Scan) -> dict[int, Offsets]:
         """By how many rounds of a scan an axis is ahead (> 0) or behind, for those that tell."""
         forms = (affine_form(subscript, self.constants) for subscript in subscripts)
-        found = {k: _ahead(form, scan) for k, form in enumerate(forms) if form is not None}
-        return {k: offset for k, offset in found.items() if offset is not None}
+        return {
+            k: _ahead(form, scan)
+            for k, form in enumerate(forms)
+            if form is not None and form.coefficient(scan.index) == 1
+        }
 
-    def lags(self, read: Read, scan: Scan) -> list[int]:
-        """The offsets of a read along the axes by which the scan's statements carry its index."""
-        writes = [self.offsets(s.subscripts, scan) for s in _writes_to(read.tensor, scan)]
-        offsets = self.offsets(read.subscripts, scan)
-        return [o for k, o in offsets.items() if all(k in write for write in writes)]
+    def lag(self, read: Read, write: Statement, scan: Scan) -> int | None:
+        """How many rounds after the read its element is written (< 0: before); None: who knows."""
+        writes = self.offsets(write.subscripts, scan)
+        reads = self.offsets(read.subscripts, scan)
+        pairs = [(reads[k][1], writes[k][0]) for k in reads if k in writes]
+        lags = [last - first for last, first in pairs if last is not None and first is not None]
+        return min(lags, default=None)
+
+    def meets(self, read: Read, write: Round) -> bool:
+        """True where the write is of the same round as the read, or in no scan with it."""
+        shared = [scan for scan in self.scans if scan in write.scans]
+        return all(self.lag(read, write.statement, scan) == 0 for scan in shared)
 
     def is_of_another_round(self, read: Read) -> bool:
-        """True where a scan around writes what is read, and this is not the round's own part."""
-        around = [scan for scan in self.scans if _writes_to(read.tensor, scan)]
-        return any(0 not in self.lags(read, scan) for scan in around)
-
-    def writes_ahead(self) -> bool:
-        """True where the statement writes an element of a round that is to come."""
-        subscripts = self.statement.subscripts
-        return any(o > 0 for scan in self.scans for o in self.offsets(subscripts, scan).values())
+        """True where scans around write what is read, and none of it in the round itself."""
+        around = self.writers.get(read.tensor, [])
+        return bool(around) and not any(self.meets(read, write) for write in around)
 
 
-def rounds_of(
-    steps: tuple[Step, ...], constants: Mapping[str, int], scans: tuple[Scan, ...] = ()
-) -> Iterator[Round]:
+def rounds_of(steps: tuple[Step, ...], constants: Mapping[str, int]) -> Iterator[Round]:
     """Every statement with the scans around it, in order."""
     for step in steps:
-        if isinstance(step, Scan):
-            yield from rounds_of(step.body, constants, (*scans, step))
-        else:
-            yield Round(step, scans, constants)
+        writers: dict[str, list[Round]] = {}
+        found = [
+            Round(statement, scans, constants, writers) for statement, scans in _within(step, ())
+        ]
+        for item in found if isinstance(step, Scan) else ():
+            writers.setdefault(item.statement.target, []).append(item)
+        yield from found
+
+
+def _within(step: Step, scans: tuple[Scan, ...]) -> Iterator[tuple[Statement, tuple[Scan, ...]]]:
+    if isinstance(step, Statement):
+        yield step, scans
+    else:
+        for inner in step.body:
+            yield from _within(inner, (*scans, step))
 
 
 def reads_of(statement: Statement) -> Iterator[Read]:
@@ -95,22 +115,25 @@ def _reads_in(expression: Expression) -> Iterator[Read]:
                 yield from _reads_in(child)
 
 
-def _ahead(form: Affine, scan: Scan) -> int | None:
-    if form.coefficients != ((scan.index, 1),):
-        return None
-    number = integer_of(form.offset)
-    return number if number is None or not scan.down else -number
+def _ahead(form: Affine, scan: Scan) -> Offsets:
+    """The least and the greatest number of rounds, over what the other indices are."""
+    rest = form.without(scan.index)
+    least, greatest = integer_of(rest.least()), integer_of(rest.greatest())
+    if not scan.down:
+        return least, greatest
+    return _opposite(greatest), _opposite(least)
+
+
+def _opposite(number: int | None) -> int | None:
+    return None if number is None else -number
 
 
 def check_scan(program: Program) -> Iterator[Diagnostic]:
     """Errors for what a round may not read or write; an outer scan's order comes first."""
     steps = list(rounds_of(program.statements, integer_values(program)))
     for step in steps:
-        ahead = False
         for scan in step.scans:
-            offsets = list(step.offsets(step.statement.subscripts, scan).values())
-            yield from _writes(step.statement, scan, offsets, ahead=ahead)
-            ahead |= any(offset > 0 for offset in offsets)
+            yield from _writes(step.statement, scan)
         for read in reads_of(step.statement):
             yield from _reads(read, step)
     yield from _mixed(steps)
@@ -140,17 +163,7 @@ def _kind(statement: Statement) -> str:
     return "+=" if statement.operator == "-=" else statement.operator
 
 
-def _writes(
-    statement: Statement, scan: Scan, offsets: list[int], *, ahead: bool
-) -> Iterator[Diagnostic]:
-    if offsets and not ahead and not any(offset >= 0 for offset in offsets):
-        yield diagnostic(
-            "E0423",
-            f"a round of `{scan.index}` writes `{statement.target}` behind itself",
-            (statement.span, "written here"),
-            (_head(scan), "scanned here"),
-            help=f"write the element of the round, `{statement.target}[…,{scan.index},…]`",
-        )
+def _writes(statement: Statement, scan: Scan) -> Iterator[Diagnostic]:
     if scan.index not in free_indices(*statement.subscripts) and statement.operator == "=":
         yield diagnostic(
             "E0425",
@@ -163,41 +176,36 @@ def _writes(
 
 def _reads(read: Read, step: Round) -> Iterator[Diagnostic]:
     """The error for a read, if there is one: of the outermost scan that forbids it."""
+    writes = step.writers.get(read.tensor, [])
     for scan in step.scans:
-        writes = _writes_to(read.tensor, scan)
-        if writes:
-            lags = step.lags(read, scan)
-            found = list(_read(read, scan, lags, writes, step))
-            yield from found
-            if found or any(lag < 0 for lag in lags):
-                return
+        found = list(_read(read, scan, [w.statement for w in writes if scan in w.scans], step))
+        yield from found
+        if found:
+            return
+        writes = [w for w in writes if scan in w.scans and step.lag(read, w.statement, scan) == 0]
 
 
-def _read(
-    read: Read, scan: Scan, lags: list[int], writes: list[Statement], step: Round
-) -> Iterator[Diagnostic]:
-    target = writes[0]
-    if any(not step.offsets(write.subscripts, scan) for write in writes):
+def _read(read: Read, scan: Scan, writes: list[Statement], step: Round) -> Iterator[Diagnostic]:
+    loose = [write for write in writes if not step.offsets(write.subscripts, scan)]
+    lags = [step.lag(read, write, scan) for write in writes]
+    if loose:
         yield diagnostic(
             "E0425",
             f"`{read.tensor}` is accumulated over the rounds of `{scan.index}`, and read in one",
             (read.span, "read here"),
-            (target.span, "accumulated here"),
+            (loose[0].span, "accumulated here"),
             help="read it after the scan, or give it the index",
         )
-    elif not any(lag <= 0 for lag in lags):
+    elif any(lag is None or lag > 0 for lag in lags):
+        late = next(w for w, lag in zip(writes, lags, strict=True) if lag is None or lag > 0)
         earlier = f"{scan.index}{'+' if scan.down else '-'}1"
         yield diagnostic(
             "E0423",
             f"a round of `{scan.index}` may read only what an earlier round wrote",
             (read.span, f"not an earlier round of `{read.tensor}`"),
-            (target.span, "written here"),
+            (late.span, "written here"),
             help=f"read an earlier round: `({read.tensor}[…,{earlier},…] else 0)`",
         )
-
-
-def _writes_to(tensor: str, scan: Scan) -> list[Statement]:
-    return [statement for statement in statements_of(scan.body) if statement.target == tensor]
 
 
 def _head(scan: Scan) -> Span:

@@ -56,6 +56,23 @@ class Scope:
         """What a name means, or None."""
         return self.symbols.get(key)
 
+    def holder(self, key: str) -> str:
+        """The tensor whose cotangent a name is: `W` of `W.grad`, or the name itself.
+
+        Where there is no `s_loss`, `s_loss.grad` is that of `s` under the objective `loss`,
+        and `s_1.grad` an earlier value of `s.grad`.
+        """
+        base, dot, _ = key.rpartition(".grad")
+        if not dot or base in self.symbols:
+            return base or key
+        known = self.symbols.keys()
+        cuts = [k for k, character in enumerate(base) if character == "_"]
+        for cut in reversed(cuts):
+            tensor, objective = base[:cut], base[cut + 1 :]
+            if tensor in known and {objective, objective.rstrip("0123456789")} & {*known, ""}:
+                return tensor
+        return base
+
     def declare(self, meaning: Meaning, identifier: tree.Identifier, rank: int = 0) -> None:
         """Gives a name its meaning; a second, different one is an error that shows both."""
         known = self.symbols.get(identifier.key)

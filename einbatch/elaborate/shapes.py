@@ -28,11 +28,6 @@ from einbatch.ir import (
 from einbatch.syntax import nodes as tree
 
 
-def base_of(name: str) -> str:
-    """The tensor whose cotangent a name is: `W` of `W.grad`, or the name itself."""
-    return name.rpartition(".grad")[0] or name
-
-
 class Shapes:
     """What is known of the tensors' ranks and extents while a program is elaborated."""
 
@@ -54,8 +49,8 @@ class Shapes:
             return
         if symbol is not None and symbol.meaning != "value":
             expected, place = symbol.rank, symbol.identifier.span
-        elif base_of(key) != key and base_of(key) in self.ranks:
-            expected, place = self.ranks[base_of(key)]
+        elif self.scope.holder(key) != key and self.scope.holder(key) in self.ranks:
+            expected, place = self.ranks[self.scope.holder(key)]
         else:
             expected, place = self.ranks.setdefault(key, (count or 0, identifier.span))
         self.ranks.setdefault(key, (expected, place))
@@ -71,14 +66,14 @@ class Shapes:
 
     def _unknown(self, identifier: tree.Identifier, count: int) -> None:
         key = identifier.key
-        base = self.scope.find(base_of(key))
-        if base_of(key) != key and base is not None and base.meaning in TENSORS:
+        base = self.scope.find(self.scope.holder(key))
+        if self.scope.holder(key) != key and base is not None and base.meaning in TENSORS:
             self.cotangent_reads.setdefault(key, identifier)
-        elif self.implicit_inputs and base_of(key) == key:
+        elif self.implicit_inputs and self.scope.holder(key) == key:
             self.scope.declare("input", identifier, count)
             self.implicit[key] = identifier
-        elif base_of(key) != key:
-            raise no_tensor(base_of(key), key, identifier.span, "read here")
+        elif self.scope.holder(key) != key:
+            raise no_tensor(self.scope.holder(key), key, identifier.span, "read here")
         else:
             raise self._undeclared(identifier, count)
 
@@ -132,11 +127,11 @@ class Shapes:
         return named + [("index", key) for key in sorted(indices, key=following.__contains__)]
 
     def _join_cotangent(self, extents: Extents, name: str) -> None:
-        if base_of(name) == name or base_of(name) not in self.ranks:
+        if self.scope.holder(name) == name or self.scope.holder(name) not in self.ranks:
             return
-        rank, place = self.ranks[base_of(name)]
+        rank, place = self.ranks[self.scope.holder(name)]
         for k in map(str, range(rank)):
-            extents.join(("axis", base_of(name), k), ("axis", name, k), place)
+            extents.join(("axis", self.scope.holder(name), k), ("axis", name, k), place)
 
     def _infer_ranges(
         self, extents: Extents, steps: tuple[Statement, ...], declared: Declared
@@ -204,9 +199,21 @@ class Shapes:
                 typed[name].extent if name in typed else None,
                 extents.of(("index", name)),
                 self.scope.symbols[name].identifier.span,
+                extents.place_of(("index", name)) or self._data_of(extents, declared, name),
             )
             for name in names
         )
+
+    def _data_of(self, extents: Extents, declared: Declared, index: str) -> Span:
+        """The first input with an axis of the index: its data fix the extent."""
+        root = extents.root(("index", index))
+        inputs = [tensor for tensor in declared.tensors if tensor.kind == "input"]
+        given = [(t.name, len(t.axes), t.span) for t in inputs]
+        given += [(key, *self.ranks[key]) for key in self.implicit]
+        for name, rank, span in given:
+            if any(extents.root(("axis", name, str(k))) == root for k in range(rank)):
+                return span
+        return self.scope.symbols[index].identifier.span
 
     def named_extents(self, extents: Extents) -> tuple[tuple[str, Expression], ...]:
         """The names given to extents, and what they come to."""

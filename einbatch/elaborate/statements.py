@@ -169,8 +169,8 @@ def _subscripts(resolver: Resolver, target: tree.Access | tree.Name) -> tuple[Ex
 
 def _check_target(resolver: Resolver, name: tree.Identifier, span: Span, *, update: bool) -> None:
     symbol = resolver.scope.find(name.key)
-    base, dot, _ = name.key.rpartition(".grad")
-    if dot and resolver.scope.find(base) is None:
+    base = resolver.scope.holder(name.key)
+    if base != name.key and resolver.scope.find(base) is None:
         raise no_tensor(base, name.key, span, "written here")
     if symbol is None or symbol.meaning == "value":
         return

@@ -10,6 +10,7 @@ from einbatch.ir import (
     Expression,
     Extent,
     Program,
+    Read,
     Reduce,
     Statement,
     free_indices,
@@ -25,7 +26,7 @@ def find_warnings(program: Program) -> list[Diagnostic]:
         for statement in statements_of((*program.statements, *program.updates))
         for warning in _repeated_terms(statement)
     ]
-    return [*found, *_averaged_twice(program)]
+    return [*found, *_averaged_twice(program), *_in_no_list(program)]
 
 
 def _repeated_terms(statement: Statement) -> Iterator[Diagnostic]:
@@ -85,18 +86,31 @@ def _is_sum(value: Expression) -> bool:
             return False
 
 
+def _in_no_list(program: Program) -> Iterator[Diagnostic]:
+    """Of several objectives, each param is most likely meant to belong to one."""
+    if len(program.objectives) < 2:
+        return
+    for param in program.of_kind("param"):
+        if param.name not in program.trained:
+            yield diagnostic(
+                "W0403",
+                f"no objective is over `{param.name}`: it stays as it is",
+                (param.span, "declared here"),
+                (program.objectives[-1].span, "the last objective"),
+                help=f"add `{param.name}` to a list; what is never trained can be an `input`",
+            )
+
+
 def _averaged_twice(program: Program) -> Iterator[Diagnostic]:
     """A loss over b that has the mean over b in it is averaged twice."""
-    objective, batch = program.objective, program.batch
-    if objective is None or batch is None:
-        return
-    if not program.tensor(objective.tensor).extents:
+    batch = program.batch
+    if batch is None:
         return
     names = {batch, *(n for n, e in program.extents if e == program.index(batch).extent)}
-    for statement in statements_of(program.statements):
-        if statement.target != objective.tensor:
+    for objective in program.objectives:
+        if not program.tensor(objective.tensor).extents:
             continue
-        for place in _averages(statement.value, batch, names):
+        for place in _Averages(program, batch, names).of_tensor(objective.tensor):
             yield diagnostic(
                 "W0402",
                 f"`{objective.tensor}` is averaged over `{batch}` here, and carries `{batch}`",
@@ -106,22 +120,48 @@ def _averaged_twice(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _averages(value: Expression, batch: str, extents: set[str]) -> Iterator[Expression]:
-    """Terms that are a mean over the batch, and factors that divide by its extent."""
-    match value:
-        case Apply(primitive=("add" | "neg" | "mul"), arguments=arguments):
-            for argument in arguments:
-                yield from _averages(argument, batch, extents)
-        case Apply(primitive="div", arguments=(_, below)) if _has_factor(below, extents):
-            yield value
-        case Apply(primitive="div", arguments=(above, _)):
-            yield from _averages(above, batch, extents)
-        case Reduce(reduction="mean", indices=indices) if batch in indices:
-            yield value
-        case Reduce(reduction="sum", body=body):
-            yield from _averages(body, batch, extents)
-        case _:
-            pass
+class _Averages:
+    """Finds the means over the batch that a loss is made of, through the names of its parts."""
+
+    def __init__(self, program: Program, batch: str, extents: set[str]) -> None:
+        self.batch = batch
+        self.extents = extents
+        self.followed: set[str] = set()
+        self.values: dict[str, list[Expression]] = {}
+        for statement in statements_of(program.statements):
+            self.values.setdefault(statement.target, []).append(statement.value)
+
+    def of_tensor(self, name: str) -> Iterator[Expression]:
+        """Those in the statements of a tensor, each tensor once."""
+        if name not in self.followed:
+            self.followed.add(name)
+            for value in self.values.get(name, ()):
+                yield from self.of(value)
+
+    def of(self, value: Expression, *, named: bool = True) -> Iterator[Expression]:
+        """Terms that are a mean over the batch, and factors that divide by its extent."""
+        match value:
+            case Read(tensor=tensor, otherwise=None) if named:
+                yield from self.of_tensor(tensor)
+            case Apply(primitive=("add" | "neg"), arguments=arguments):
+                for argument in arguments:
+                    yield from self.of(argument, named=named)
+            case Apply(primitive="mul", arguments=arguments):
+                for argument in arguments:
+                    others = [item for item in arguments if item is not argument]
+                    alone = self.batch not in free_indices(*others)
+                    yield from self.of(argument, named=named and alone)
+            case Apply(primitive="div", arguments=(_, below)) if _has_factor(below, self.extents):
+                yield value
+            case Apply(primitive="div", arguments=(above, below)):
+                alone = self.batch not in free_indices(below)
+                yield from self.of(above, named=named and alone)
+            case Reduce(reduction="mean", indices=indices) if self.batch in indices:
+                yield value
+            case Reduce(reduction="sum", body=body):
+                yield from self.of(body, named=named)
+            case _:
+                pass
 
 
 def _has_factor(below: Expression, extents: set[str]) -> bool:

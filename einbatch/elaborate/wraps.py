@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from einbatch.ir import Apply, Expression, Program, Read, Statement, map_statements, transform
+from einbatch.ir import (
+    Apply,
+    Expression,
+    Number,
+    Program,
+    Read,
+    Statement,
+    map_statements,
+    transform,
+)
 from einbatch.ir.build import ONE, ZERO, subtract
 
 
@@ -40,11 +49,20 @@ def _filled(
     return tuple(_whole(subscript, extent) for subscript, extent in pairs)
 
 
+def _last(extent: Expression) -> Expression:
+    """The last element of an axis."""
+    match extent:
+        case Number(value=int(number)):
+            return Number(number - 1, extent.span)
+        case _:
+            return subtract(extent, ONE)
+
+
 def _whole(subscript: Expression, extent: Expression) -> Expression:
     match subscript:
         case Apply(primitive="mod", arguments=(argument,)):
             return replace(subscript, arguments=(argument, extent))
         case Apply(primitive="clamp", arguments=(argument,)):
-            return replace(subscript, arguments=(argument, ZERO, subtract(extent, ONE)))
+            return replace(subscript, arguments=(argument, ZERO, _last(extent)))
         case _:
             return subscript

@@ -47,16 +47,17 @@ def _index_order(program: Program) -> Callable[[Index], tuple[int, int]]:
 
 
 def _tensor_order(program: Program) -> Callable[[Tensor], tuple[int, int]]:
-    reports = [report.target for report in program.reports]
+    reports = {report.target: k for k, report in reversed([*enumerate(program.reports)])}
     steps = (*program.statements, *program.updates)
-    writes = list(dict.fromkeys(statement.target for statement in statements_of(steps)))
+    targets = dict.fromkeys(statement.target for statement in statements_of(steps))
+    writes = {name: k for k, name in enumerate(targets)}
 
     def key(tensor: Tensor) -> tuple[int, int]:
         if tensor.kind != "value":
             return (KINDS.index(tensor.kind), 0)
         if tensor.name in reports:
-            return (3, reports.index(tensor.name))
-        return (4, writes.index(tensor.name)) if tensor.name in writes else (5, 0)
+            return (3, reports[tensor.name])
+        return (4, writes[tensor.name]) if tensor.name in writes else (5, 0)
 
     return key
 

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from einbatch.diagnostics import fail
+from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.ir.program import Apply, Constant, Expression, Extent, Number
 
 Value = int | float | Fraction
@@ -55,6 +55,21 @@ def as_float(value: Value) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+LARGEST_INTEGER = 2**63 - 1
+"""The largest integer that a tensor of integers holds."""
+
+
+def overflow(value: int, span: Span) -> EinbatchError:
+    """The error for integers that 64 bits may not hold."""
+    size = f"{value:.3g}" if abs(value) < 10**300 else "more than 1e300"
+    return fail(
+        "E0626",
+        f"the integers here may come to {size}, and 64 bits hold up to 9.22e18",
+        (span, "computed with integers"),
+        help="compute with numbers instead: write one of the factors with a point, `2.0`",
+    )
 
 
 def _bounded(primitive: str, values: list[Value], expression: Expression) -> Value:

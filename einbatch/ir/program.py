@@ -2,7 +2,7 @@
 
 Abstract grammar:
 
-    Program    = indices, lets, tensors, statements, objective?, reports, updates, train?
+    Program    = indices, lets, tensors, statements, objectives, reports, updates, train?
     Step       = Statement | Scan
     Statement  = target[subscripts] operator value, over `indices`
     Scan       = index, down, body                    the body once for each round, in order
@@ -128,13 +128,15 @@ class Index:
     """An index. `declared` is its extent as typed, None where it was inferred.
 
     `extent` is what it comes to: a `Number`, or an expression of `Extent`s of
-    root symbols that only data fix.
+    root symbols that only data fix. `fixed` is the place that fixes it: a declaration,
+    a literal, the input whose data will, or the subscript that leaves it this range.
     """
 
     name: str
     declared: Expression | None
     extent: Expression
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    fixed: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +189,16 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`minimize loss`: a scalar tensor, or one over the batch index, then its mean is meant."""
+    """`minimize loss`: a scalar tensor, or one over the batch index, then its mean is meant.
+
+    `over` are the params that it is minimized over, None where they are all of them;
+    `after` is how many of the program's updates stand before it.
+    """
 
     sense: Literal["minimize", "maximize"]
     tensor: str
+    over: tuple[str, ...] | None = None
+    after: int = 0
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -210,7 +218,7 @@ class Program:
 
     `batch` names the batch index. `extents` are the names that declarations gave
     to extents (`B`), each with the expression it comes to. `updates` stand after
-    the objective and run once a step, in order; they may rewrite params and state.
+    the first objective and run once a step, in order; they may rewrite params and state.
     `cotangent` is the suffix of this program's cotangents (`.grad`, or `.grad2`
     where the forward statements have `.grad` tensors of their own).
     """
@@ -221,21 +229,66 @@ class Program:
     lets: tuple[Let, ...] = ()
     tensors: tuple[Tensor, ...] = ()
     statements: tuple[Step, ...] = ()
-    objective: Objective | None = None
+    objectives: tuple[Objective, ...] = ()
     reports: tuple[Statement, ...] = ()
     updates: tuple[Step, ...] = ()
     train: Train | None = None
     dtype: Dtype | None = None
     cotangent: str = ".grad"
     spellings: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    # Filled at the first look-up: passes make many programs that nobody looks into.
+    _tensors: dict[str, Tensor] = field(
+        default_factory=dict[str, Tensor], init=False, compare=False, repr=False
+    )
+    _indices: dict[str, Index] = field(
+        default_factory=dict[str, Index], init=False, compare=False, repr=False
+    )
+    _kinds: dict[Kind, tuple[Tensor, ...]] = field(
+        default_factory=dict[Kind, tuple[Tensor, ...]], init=False, compare=False, repr=False
+    )
+
+    @property
+    def objective(self) -> Objective | None:
+        """The first objective: the one whose value is shown as the loss; None without any."""
+        return self.objectives[0] if self.objectives else None
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The scalars that training shows beside the loss: further objectives, then reports."""
+        further = dict.fromkeys(objective.tensor for objective in self.objectives[1:])
+        loss = [objective.tensor for objective in self.objectives[:1]]
+        names = (name for name in further if name not in loss)
+        return (*names, *(report.target for report in self.reports))
+
+    def params_of(self, objective: Objective) -> tuple[str, ...]:
+        """The params that an objective is over."""
+        over = objective.over
+        return tuple(t.name for t in self.of_kind("param") if over is None or t.name in over)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The params that some objective is over, in the order of their declaration."""
+        found = {name for objective in self.objectives for name in self.params_of(objective)}
+        return tuple(t.name for t in self.of_kind("param") if t.name in found)
+
+    @property
+    def sections(self) -> tuple[tuple[Step, ...], ...]:
+        """The updates that stand after each objective; all of them in one without any."""
+        starts = [objective.after for objective in self.objectives] or [0]
+        ends = [*starts[1:], len(self.updates)]
+        return tuple(self.updates[a:b] for a, b in zip(starts, ends, strict=True))
 
     def find_tensor(self, name: str) -> Tensor | None:
         """The tensor of that name, or None."""
-        return next((tensor for tensor in self.tensors if tensor.name == name), None)
+        if not self._tensors:
+            self._tensors.update((tensor.name, tensor) for tensor in reversed(self.tensors))
+        return self._tensors.get(name)
 
     def find_index(self, name: str) -> Index | None:
         """The index of that name, or None."""
-        return next((index for index in self.indices if index.name == name), None)
+        if not self._indices:
+            self._indices.update((index.name, index) for index in reversed(self.indices))
+        return self._indices.get(name)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name; KeyError if there is none."""
@@ -247,7 +300,11 @@ class Program:
 
     def of_kind(self, kind: Kind) -> tuple[Tensor, ...]:
         """The tensors of a kind, in order."""
-        return tuple(tensor for tensor in self.tensors if tensor.kind == kind)
+        found = self._kinds.get(kind)
+        if found is None:
+            found = tuple(tensor for tensor in self.tensors if tensor.kind == kind)
+            self._kinds[kind] = found
+        return found
 
 
 def _known(item: _T | None, name: str) -> _T:

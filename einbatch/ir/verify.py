@@ -45,8 +45,13 @@ def _names(program: Program) -> Iterator[str]:
         yield f"{name} has two meanings"
     if program.batch is not None and program.find_index(program.batch) is None:
         yield f"the batch index {program.batch} is not an index"
-    if program.objective is not None and program.find_tensor(program.objective.tensor) is None:
-        yield f"the objective {program.objective.tensor} is not a tensor"
+    for objective in program.objectives:
+        if program.find_tensor(objective.tensor) is None:
+            yield f"the objective {objective.tensor} is not a tensor"
+        for name in objective.over or ():
+            tensor = program.find_tensor(name)
+            if tensor is None or tensor.kind != "param":
+                yield f"the objective {objective.tensor} is over {name}, which is no param"
     for tensor in program.tensors:
         if tensor.kind != "value" and len(tensor.axes) != len(tensor.extents):
             yield f"{tensor.name} has {len(tensor.axes)} axes and {len(tensor.extents)} extents"

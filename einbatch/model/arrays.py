@@ -18,6 +18,8 @@ Array: TypeAlias = NDArray[Any]
 Part: TypeAlias = tuple[int, NDArray[np.intp]]
 """What of an array is at hand: an axis, and which numbers along it."""
 
+INTEGERS = np.dtype(np.int64)
+FLOATS: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("f4"), "float64": np.dtype("f8")}
 KINDS = {
     "c": "complex numbers",
     "U": "text",
@@ -55,6 +57,9 @@ def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype, part: Part | None = 
     tensor these are, if not all. E0616 where the elements are no numbers, E0617 where an
     integer is needed and an element is none.
     """
+    fits = INTEGERS if tensor.integer else FLOATS[dtype]
+    if type(value) is np.ndarray and value.dtype is fits and value.flags.c_contiguous:
+        return value
     array = as_numbers(tensor, value)
     if not tensor.integer:
         with np.errstate(all="ignore"):

@@ -10,19 +10,16 @@ from numpy.typing import ArrayLike
 
 from einbatch.autodiff import differentiate
 from einbatch.data import Stored
-from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, convert
-from einbatch.model.binding import bind
 from einbatch.model.draws import EVALUATION, Moment
 from einbatch.model.execution import Execution, resolve_dtype
 from einbatch.model.front import Front
-from einbatch.model.initial import initial_array
 from einbatch.model.names import check_names, merge_names
-from einbatch.model.restrict import restrict
+from einbatch.model.part import Part
 from einbatch.model.sources import Sources
-from einbatch.model.trainer import input_shapes, running_states
+from einbatch.model.trainer import running_states
 
 Inputs = Mapping[str, ArrayLike]
 
@@ -47,8 +44,13 @@ class Basis:
         self.dtype: Dtype = resolve_dtype(dtype, front.program)
         self.backend = backend
         self.execution = Execution(backend, self.dtype)
+        self._forward = tuple(tensor.name for tensor in front.forward.tensors)
+        self._names = frozenset(tensor.name for tensor in front.program.tensors)
+        given = (*self.inputs, *front.program.of_kind("draw"))
+        self._given = tuple(tensor.name for tensor in given)
+        self._learned = tuple(tensor.name for tensor in self.learnt)
         self._derived: dict[tuple[tuple[str, ...], bool], Program] = {}
-        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Part]] = {}
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -81,10 +83,10 @@ class Basis:
             self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)
         return self._derived[key]
 
-    def _part(self, program: Program, names: tuple[str, ...]) -> Program:
+    def _part(self, program: Program, names: tuple[str, ...]) -> Part:
         key = (id(program), names)
         if key not in self._parts:
-            self._parts[key] = (program, restrict(program, names))
+            self._parts[key] = (program, Part(program, names))
         return self._parts[key][1]
 
     def _values(
@@ -96,36 +98,16 @@ class Basis:
         moment: Moment = EVALUATION,
     ) -> dict[str, Array]:
         part = self._part(program, names)
-        given = {**inputs, **self._states(part, inputs), **params}
-        bound = bind(part, given, self.dtype, self.load_input, moment)
-        computed = tuple(name for name in names if part.tensor(name).kind == "value")
-        values = self.execution.run(part, bound.arrays, bound.extents, computed)
-        return {
-            name: values[name] if name in values else bound.arrays[name].copy() for name in names
-        }
-
-    def _states(self, part: Program, inputs: Inputs) -> dict[str, Array]:
-        """States that forward statements read: at their start, outside training."""
-        names = tuple(tensor.name for tensor in part.of_kind("state"))
-        if not names:
-            return {}
-        alone = self._part(part, names)
-        extents = bind_extents(alone, input_shapes(alone, inputs, self.load_input))
-        return {
-            name: initial_array(part, part.tensor(name), extents, 0, self.dtype) for name in names
-        }
+        return part.values(self.execution, {**inputs, **params}, self.load_input, moment)
 
     def _inputs(self, data: Inputs | None, inputs: Inputs) -> dict[str, ArrayLike]:
         given = merge_names(data, inputs)
-        names = [tensor.name for tensor in self.program.tensors]
-        known = (*self.inputs, *self.program.of_kind("draw"))
-        check_names(given, [tensor.name for tensor in known], "input", names)
+        check_names(given, self._given, "input", self._names)
         return given
 
     def _params(self, params: Inputs | None) -> dict[str, ArrayLike]:
         given = merge_names(params)
-        names = [tensor.name for tensor in self.program.tensors]
-        check_names(given, [tensor.name for tensor in self.learnt], "param", names)
+        check_names(given, self._learned, "param", self._names)
         return given
 
     def load_input(self, tensor: Tensor) -> Array | Stored:
@@ -137,4 +119,5 @@ class Basis:
         given = self._params(params)
         tensors = [tensor for tensor in self.learnt if tensor.name in given]
         found = {t.name: convert(t, given[t.name], self.dtype) for t in tensors}
-        return {**self._states(self.front.forward, inputs), **found}
+        whole = self._part(self.front.forward, self._forward)
+        return {**whole.states(self.dtype, inputs, self.load_input), **found}

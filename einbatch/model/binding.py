@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from numpy.typing import ArrayLike
 
@@ -15,11 +14,31 @@ from einbatch.ir import Number, Program, Tensor
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, check_members, convert, missing
 from einbatch.model.draws import EVALUATION, Moment, drawn
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.plan import check_tensors
 
 Load = Callable[[Tensor], Array | Stored]
-T = TypeVar("T")
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Known:
+    """The extents that one program was found to have, by the shapes that it was bound to."""
+
+    MOST = 64
+    """So many shapes are kept; then it begins afresh."""
+
+    def __init__(self) -> None:
+        self._extents: dict[Shapes, dict[str, int]] = {}
+
+    def find(self, shapes: Shapes) -> dict[str, int] | None:
+        """The extents for shapes that were there before."""
+        return self._extents.get(shapes)
+
+    def keep(self, shapes: Shapes, extents: dict[str, int]) -> None:
+        """Remembers checked extents."""
+        if len(self._extents) >= self.MOST:
+            self._extents.clear()
+        self._extents[shapes] = extents
 
 
 def refuse_large_params(part: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
@@ -58,23 +77,18 @@ def bind(
     dtype: Dtype,
     load: Load | None = None,
     moment: Moment = EVALUATION,
+    known: Known | None = None,
 ) -> Bound:
     """The arrays that a program needs, out of those given; what it does not need is left.
 
     An input that is not given comes from its literal, or by `load` from its source;
-    a draw that is not given is drawn, as `moment` says.
+    a draw that is not given is drawn, as `moment` says. For shapes that `known` has of
+    this program, the extents are not worked out again.
     Raises EinbatchError with everything that is missing or unfit.
     """
     errors: list[Diagnostic] = []
     arrays: dict[str, Array] = {}
     literals: list[Tensor] = []
-
-    def attempt(action: Callable[[], T]) -> T | None:
-        try:
-            return action()
-        except EinbatchError as error:
-            errors.extend(error.diagnostics)
-            return None
 
     def array_of(tensor: Tensor) -> Array:
         if tensor.name in given:
@@ -89,19 +103,29 @@ def bind(
         if tensor.kind == "input" and tensor.initial is not None and tensor.name not in given:
             literals.append(tensor)
             continue
-        array = attempt(lambda tensor=tensor: array_of(tensor))
-        if array is not None:
-            arrays[tensor.name] = array
-    refuse_large(program, _known_extents(program), dtype)
-    if errors:
-        raise EinbatchError(errors)
-    extents = bind_extents(program, {name: array.shape for name, array in arrays.items()})
-    refuse_large(program, extents, dtype)
+        try:
+            arrays[tensor.name] = array_of(tensor)
+        except EinbatchError as error:
+            errors.extend(error.diagnostics)
+    shapes = tuple([(name, array.shape) for name, array in arrays.items()])
+    extents = None if known is None or errors else known.find(shapes)
+    if extents is None:
+        refuse_large(program, _known_extents(program), dtype)
+        if errors:
+            raise EinbatchError(errors)
+        extents = bind_extents(program, dict(shapes))
+        refuse_large(program, extents, dtype)
+        if known is not None:
+            known.keep(shapes, extents)
     arrays = {**drawn(program, extents, dtype, moment), **arrays}
+    initial = Initial(program, extents, 0, dtype)
     for tensor in literals:
-        arrays[tensor.name] = initial_array(program, tensor, extents, 0, dtype)
+        arrays[tensor.name] = initial.array(tensor)
     for tensor in program.of_kind("input"):
-        attempt(lambda tensor=tensor: check_members(program, tensor, arrays[tensor.name], extents))
+        try:
+            check_members(program, tensor, arrays[tensor.name], extents)
+        except EinbatchError as error:
+            errors.extend(error.diagnostics)
     if errors:
         raise EinbatchError(errors)
     return Bound(arrays, extents)

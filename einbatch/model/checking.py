@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from einbatch.autodiff import differentiate
+from einbatch.autodiff import differentiate, split_objectives
 from einbatch.data import generator
-from einbatch.diagnostics import Diagnostic, diagnostic, fail
+from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic, fail
 from einbatch.dual import directional_derivative
 from einbatch.elaborate import bind_extents, constant_values
 from einbatch.ir import Extent, Number, Program, Tensor, evaluate_constant, walk
@@ -21,6 +21,8 @@ from einbatch.model.front import Front
 
 BATCH, OTHERS = 3, (4, 2, 5)
 """The extents that data would fix: the batch's, and the others' in turn."""
+FACTORS = (1, 2, 4, 8)
+"""What the others are multiplied by, where subscripts reach further."""
 DUAL_TOLERANCE, DIFFERENCE_TOLERANCE = 1e-9, 1e-5
 DIFFERENCE = 1e-5
 RANGES = ((-1.0, 1.0), (0.1, 1.0))
@@ -29,9 +31,10 @@ RANGES = ((-1.0, 1.0), (0.1, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A checked cotangent: right where there is no diagnostic."""
+    """A checked cotangent under an objective: right where there is no diagnostic."""
 
     cotangent: str
+    objective: str
     diagnostic: Diagnostic | None
     note: str = ""
 
@@ -53,24 +56,24 @@ def check_derived(front: Front, seed: int = 0) -> list[Finding]:
 
     Both go along one random direction through the loop nest, in float64.
     """
-    program, suffix = front.forward, front.forward.cotangent
+    return [finding for part in split_objectives(front.forward) for finding in _checked(part, seed)]
+
+
+def _checked(program: Program, seed: int) -> list[Finding]:
+    """What `check_derived` finds of one objective."""
     inputs = [t.name for t in program.of_kind("input") if not t.integer]
     derived = differentiate(program, inputs)
     example = find_example(program, seed)
     values = run(derived, example.arrays, example.extents_of(derived))
-    objective = derived.find_tensor(program.objective.tensor) if program.objective else None
-    assert objective is not None
-    names = [*(t.name for t in program.of_kind("param")), *inputs]
+    names, suffix = (*program.trained, *inputs), program.cotangent
     return [_derived_finding(program, name, suffix, values, example, seed) for name in names]
 
 
 def find_example(program: Program, seed: int) -> Example:
     """Random data on which the objective is finite; E0807 where none is found."""
     assert program.objective is not None
-    forward = replace(program, updates=(), reports=())
     for low, high in RANGES:
-        example = _draw(program, seed, low, high)
-        value = run(forward, example.arrays, example.extents)[program.objective.tensor]
+        example, value = _fitting(program, seed, low, high)
         if np.isfinite(value).all():
             return example
     raise fail(
@@ -81,9 +84,28 @@ def find_example(program: Program, seed: int) -> Example:
     )
 
 
-def _draw(program: Program, seed: int, low: float, high: float) -> Example:
+def _fitting(program: Program, seed: int, low: float, high: float) -> tuple[Example, Array]:
+    """Random data and the objective's values: of the least extents in which it has some.
+
+    Subscripts may reach further than the first extents do, which are arbitrary.
+    """
+    assert program.objective is not None
+    forward = replace(program, updates=(), reports=())
+    for factor in FACTORS:
+        try:
+            example = _draw(program, seed, low, high, factor)
+            values = run(forward, example.arrays, example.extents)
+        except EinbatchError:
+            if factor == FACTORS[-1]:
+                raise
+        else:
+            return example, np.asarray(values[program.objective.tensor])
+    raise AssertionError
+
+
+def _draw(program: Program, seed: int, low: float, high: float, factor: int) -> Example:
     given = (*program.of_kind("input"), *program.of_kind("param"), *program.of_kind("state"))
-    symbols = _choose_extents(program)
+    symbols = _choose_extents(program, factor)
     constants = constant_values(program, symbols)
     shapes = {
         tensor.name: tuple(int(evaluate_constant(e, constants, symbols)) for e in tensor.extents)
@@ -102,15 +124,15 @@ def _draw(program: Program, seed: int, low: float, high: float) -> Example:
     return Example(arrays, extents)
 
 
-def _choose_extents(program: Program) -> dict[str, int]:
-    """A small extent for every symbol that only data fix; the batch's is 3."""
+def _choose_extents(program: Program, factor: int) -> dict[str, int]:
+    """An extent for every symbol that only data fix: the batch's is 3, others grow by a factor."""
     symbols: dict[str, int] = {}
     batch = program.index(program.batch).extent if program.batch else None
     for tensor in program.of_kind("input"):
         for extent in tensor.extents:
             for node in walk(extent):
                 if isinstance(node, Extent) and node.name not in symbols:
-                    others = OTHERS[len(symbols) % len(OTHERS)]
+                    others = factor * OTHERS[len(symbols) % len(OTHERS)]
                     symbols[node.name] = BATCH if node == batch else others
     return symbols
 
@@ -124,6 +146,7 @@ def _derived_finding(
     seed: int,
 ) -> Finding:
     tensor = program.tensor(name)
+    objective = program.objectives[0].tensor
     direction = generator(seed, f"direction {name}").uniform(-1, 1, np.shape(example.arrays[name]))
     slope = float(np.sum(values[name + suffix] * direction)) / _scale(program, tensor, example)
     exact = directional_derivative(program, example.arrays, example.extents, {name: direction})
@@ -132,9 +155,9 @@ def _derived_finding(
     off, far = abs(slope - exact) / size, abs(slope - rough) / size
     note = f"dual numbers {off:.0e}, central differences {far:.0e}"
     if off <= DUAL_TOLERANCE and (far <= DIFFERENCE_TOLERANCE or np.isnan(far)):
-        return Finding(name + suffix, None, note)
+        return Finding(name + suffix, objective, None, note)
     if off <= DUAL_TOLERANCE:
-        return Finding(name + suffix, None, f"{note}: a kink is near")
+        return Finding(name + suffix, objective, None, f"{note}: a kink is near")
     item = diagnostic(
         "E0810",
         f"along a random direction, `{name + suffix}` gives {slope:.9g}; dual numbers give "
@@ -142,7 +165,7 @@ def _derived_finding(
         (tensor.span, "derived with respect to this"),
         help="this is a fault of einbatch's own; please report it with the program",
     )
-    return Finding(name + suffix, item, note)
+    return Finding(name + suffix, objective, item, note)
 
 
 def _scale(program: Program, tensor: Tensor, example: Example) -> int:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from einbatch.autodiff import differentiate
+from einbatch.autodiff import differentiate, split_objectives
 from einbatch.diagnostics import diagnostic
-from einbatch.ir import Expression, Program, Statement, Tensor, statements_of
+from einbatch.ir import Expression, Program, Statement, Step, Tensor, statements_of, written
 from einbatch.loops import run
 from einbatch.model.arrays import Array
 from einbatch.model.checking import Finding, find_example
@@ -24,7 +24,35 @@ def check_claims(front: Front, seed: int = 0) -> list[Finding]:
     The right side of a statement is evaluated with the derived cotangents upstream:
     an error is found where it is made.
     """
-    program, suffix = front.program, front.program.cotangent
+    parts = split_objectives(_at_their_objective(front.program))
+    return [finding for part in parts for finding in _checked(part, seed)]
+
+
+def _at_their_objective(program: Program) -> Program:
+    """The updates in the order of objectives: a param's claims stand after the one over it."""
+    suffix = program.cotangent
+    sections: list[list[Step]] = [[] for _ in program.objectives]
+    owners = {
+        name + suffix: number
+        for number, objective in enumerate(program.objectives)
+        for name in objective.over or ()
+    }
+    for number, steps in enumerate(program.sections):
+        for step in steps:
+            (target, *_) = written([step])
+            sections[owners.get(target, number)].append(step)
+    starts = [sum(map(len, sections[:number])) for number in range(len(sections))]
+    objectives = zip(program.objectives, starts, strict=True)
+    return replace(
+        program,
+        updates=tuple(step for steps in sections for step in steps),
+        objectives=tuple(replace(objective, after=start) for objective, start in objectives),
+    )
+
+
+def _checked(program: Program, seed: int) -> list[Finding]:
+    """What `check_claims` finds of one objective."""
+    suffix = program.cotangent
     claims = [s for s in statements_of(program.updates) if s.target.endswith(suffix)]
     if not claims:
         return []
@@ -88,7 +116,7 @@ class _Comparison:
         claimed, right = values[_total(name)], values[name]
         wrong = ~np.isclose(claimed, right, rtol=TOLERANCE, atol=TOLERANCE)
         if not wrong.any():
-            return Finding(name, None)
+            return Finding(name, self.source.objectives[0].tensor, None)
         worst = np.where(wrong, np.abs(claimed - right), -1)
         place = tuple(int(k) for k in np.unravel_index(int(np.argmax(worst)), worst.shape))
         labels = [(claim.span, note) for claim, note in self.suspects(name, values)]
@@ -101,7 +129,7 @@ class _Comparison:
             *labels,
             help=_hint(claimed, right, self.batch(extents)),
         )
-        return Finding(name, item)
+        return Finding(name, self.source.objectives[0].tensor, item)
 
     def batch(self, extents: Mapping[str, int]) -> int:
         return extents[self.source.batch] if self.source.batch else 1

@@ -10,7 +10,7 @@ import numpy as np
 from einbatch.ir import Program
 from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 
 TRAINING = "training"
 
@@ -36,11 +36,10 @@ def drawn(
     seed, the tensor's name and the number of the update, and cast.
     """
     found: dict[str, Array] = {}
+    initial = Initial(program, extents, moment.seed, dtype, moment.step)
     for tensor in program.of_kind("draw"):
         if tensor.initial is None:
             found[tensor.name] = np.asarray(moment.training, dtype)
         else:
-            found[tensor.name] = initial_array(
-                program, tensor, extents, moment.seed, dtype, moment.step
-            )
+            found[tensor.name] = initial.array(tensor)
     return found

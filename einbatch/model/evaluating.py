@@ -12,10 +12,9 @@ from einbatch.data.datafile import check_size
 from einbatch.diagnostics import fail
 from einbatch.ir import Program, reads, statements_of
 from einbatch.model.arrays import Array, missing
-from einbatch.model.binding import Load, bind
+from einbatch.model.binding import Known, Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.restrict import restrict
 from einbatch.plan import allowance
 from einbatch.train.loop import LARGEST_EVALUATION, Examples, evaluate
 
@@ -44,9 +43,10 @@ class Forward:
         execution: Execution,
         kept: Mapping[str, Array],
     ) -> None:
-        self.program = self.source = restrict(program, outputs)
+        self.program = self.source = execution.part(program, outputs)
         self.outputs = outputs
         self.execution = execution
+        self._known = Known()
         for tensor in self.program.of_kind("param"):
             if tensor.name not in kept:
                 raise missing(tensor)
@@ -59,7 +59,8 @@ class Forward:
 
     def values(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs on some examples."""
-        bound = bind(self.program, {**arrays, **self.kept}, self.execution.dtype)
+        given, dtype = {**arrays, **self.kept}, self.execution.dtype
+        bound = bind(self.program, given, dtype, known=self._known)
         computed = tuple(n for n in self.outputs if self.program.tensor(n).kind == "value")
         values = self.execution.run(self.program, bound.arrays, bound.extents, computed)
         return {n: values[n] if n in values else bound.arrays[n] for n in self.outputs}
@@ -79,7 +80,7 @@ def evaluate_program(
 ) -> Evaluation:
     """Objective and reports over all examples; E0841 where there is neither."""
     objective = () if program.objective is None else (program.objective.tensor,)
-    reports = tuple(report.target for report in program.reports)
+    reports = program.shown
     if not objective and not reports:
         raise fail(
             "E0841",
@@ -158,15 +159,15 @@ def default_outputs(program: Program) -> tuple[str, ...]:
         read = {item.tensor for part in parts for item in reads(part)}
         sources.setdefault(statement.target, set()).update(read)
     inputs = {tensor.name for tensor in program.of_kind("input")}
-    objective = None if program.objective is None else program.objective.tensor
+    objectives = {objective.tensor for objective in program.objectives}
     features: set[str] = set()
     for name, read in sources.items():
-        if read & learnt and name != objective:
+        if read & learnt and name not in objectives:
             features |= _below(name, sources) & inputs
     found: list[str] = []
     for name in sources:
         below = _below(name, sources)
-        if name != objective and below & learnt and not (below & inputs) - features:
+        if name not in objectives and below & learnt and not (below & inputs) - features:
             found.append(name)
     batch = None if program.batch is None else program.index(program.batch).extent
     found = [name for name in found if batch in program.tensor(name).extents]

@@ -16,7 +16,7 @@ from einbatch.ir.program import Dtype
 from einbatch.model.arrays import Array, as_numbers, check_members, convert, missing
 from einbatch.model.binding import Load, refuse_large
 from einbatch.model.execution import Execution
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.sources import KEPT_IN_FILE
 from einbatch.plan import allowance
 from einbatch.train.loop import Examples, Order
@@ -96,10 +96,11 @@ def gather_examples(
     count = extents[program.batch] if program.batch else 1
     _refuse_large_minibatch(needs.program, shapes, axes, batch, dtype)
     arrays: dict[str, Array | Streamed] = {}
+    initial = Initial(program, extents, 0, dtype)
     for tensor in inputs:
         array = found.get(tensor.name)
         if array is None:
-            array = initial_array(program, tensor, extents, 0, dtype)
+            array = initial.array(tensor)
         if isinstance(array, Stored):
             arrays[tensor.name] = Streamed(program, tensor, array, dtype, extents)
             continue

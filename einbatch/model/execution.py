@@ -36,6 +36,7 @@ class Runner(Protocol):
 
     @property
     def plan(self) -> Plan: ...
+    def describe(self) -> str: ...
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]: ...
     def bind(self, params_and_states: Mapping[str, Array]) -> Callable[..., tuple[object, ...]]: ...
 
@@ -64,6 +65,7 @@ class Execution:
         self.backend = backend
         self.dtype: Dtype = dtype
         self._plans: OrderedDict[object, tuple[Program, Emitted]] = OrderedDict()
+        self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
 
     @property
     def is_planned(self) -> bool:
@@ -93,6 +95,13 @@ class Execution:
         values = run_loops(part, given, extents, updates=updates, dtype=self.dtype)
         return {name: cast(Array, values[name]) for name in names}
 
+    def part(self, program: Program, outputs: tuple[str, ...]) -> Program:
+        """The part of a program that computes `outputs`: for the same ones the same again."""
+        key = (id(program), outputs)
+        if key not in self._parts:
+            self._parts[key] = (program, restrict(program, outputs))  # its id stays its own
+        return self._parts[key][1]
+
     def emitted(
         self,
         program: Program,
@@ -102,7 +111,7 @@ class Execution:
         updates: bool = False,
     ) -> Emitted:
         """The plan of a program for these extents, emitted and loaded; kept for the next call."""
-        key = (id(program), tuple(sorted(extents.items())), outputs, updates)
+        key = (id(program), tuple(extents.items()), outputs, updates)
         if key not in self._plans:
             made = emit(program, extents, outputs, self.backend, self.dtype, updates=updates)
             self._plans[key] = (program, made)  # the program too: its id stays its own

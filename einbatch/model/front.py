@@ -125,4 +125,5 @@ def _forward(program: Program, counters: tuple[str, ...]) -> Program:
         if tensor.name in known
         or (tensor.kind in ("input", "param") and tensor.name not in counters)
     )
-    return replace(program, tensors=kept, updates=(), train=None)
+    objectives = tuple(replace(objective, after=0) for objective in program.objectives)
+    return replace(program, tensors=kept, objectives=objectives, updates=(), train=None)

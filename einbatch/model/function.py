@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from einbatch.diagnostics import fail
 from einbatch.ir import statements_of
 from einbatch.model.arrays import Array
-from einbatch.model.binding import bind
+from einbatch.model.binding import Known, bind
 from einbatch.model.execution import Execution, resolve_dtype
 from einbatch.model.front import read_program, text_source
 from einbatch.model.names import check_names, fold_names, merge_names
@@ -47,6 +47,7 @@ class Function:
         check_names(self.outputs, targets, "tensor")
         self.execution = Execution(backend, resolve_dtype(dtype, self.program))
         self._part = restrict(self.program, self.outputs)
+        self._known = Known()
         self._names = [t.name for t in self.program.tensors if t.kind != "value"]
 
     def __call__(
@@ -55,7 +56,7 @@ class Function:
         """The outputs for these arrays, as arrays of the caller's own."""
         given = merge_names(data, inputs)
         check_names(given, self._names, "input")
-        bound = bind(self._part, given, self.execution.dtype)
+        bound = bind(self._part, given, self.execution.dtype, known=self._known)
         values = self.execution.run(self._part, bound.arrays, bound.extents, self.outputs)
         return values[self.outputs[0]] if self.is_single else values
 

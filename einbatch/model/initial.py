@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from einbatch.elaborate import constant_values
 from einbatch.ir import (
     Draw,
     Elements,
+    Expression,
     IndexValue,
     Program,
+    Read,
     Statement,
     Tensor,
     Value,
@@ -31,66 +34,95 @@ from einbatch.loops import run
 from einbatch.model.arrays import Array, convert
 
 
-def initial_array(
-    program: Program,
-    tensor: Tensor,
-    extents: Mapping[str, int],
-    seed: int,
-    dtype: Dtype,
-    step: int = 0,
-) -> Array:
-    """The initial value of a param or state, an input's literal, or a random draw.
+class Initial:
+    """What the tensors of a program start from: params and states, literals, random draws.
 
     Computed in double precision and cast. Draws depend on `seed`, `step` and the
     tensor's name alone; fan-in and fan-out are those of the first statement of `program`
     that reads the tensor.
     """
-    constants = constant_values(program, extents)
-    shape = tuple(int(evaluate_constant(e, constants, extents)) for e in tensor.extents)
-    match tensor.initial:
-        case Draw():
-            numbers = generator(seed, tensor.name, step)
-            values = _draw(program, tensor, tensor.initial, shape, constants, extents, numbers)
-        case Elements():
-            values = np.array(
-                [as_float(v) for v in _flat(tensor.initial, constants, extents)]
-            ).reshape(shape)
-        case None:
-            raise KeyError(tensor.name)
-        case expression if not free_indices(expression):
-            value = as_float(evaluate_constant(expression, constants, extents))
-            values = np.full(shape, value)
-        case expression:
-            subscripts = tuple(map(IndexValue, tensor.axes))
-            fill = Statement(tensor.name, subscripts, "=", expression, tensor.axes, tensor.span)
-            alone = replace(program, tensors=(tensor,), statements=(fill,), reports=(), updates=())
-            values = run(alone, {}, extents)[tensor.name]
-    return np.ascontiguousarray(convert(tensor, values, dtype)).reshape(shape)
+
+    def __init__(
+        self, program: Program, extents: Mapping[str, int], seed: int, dtype: Dtype, step: int = 0
+    ) -> None:
+        self.program = program
+        self.extents = extents
+        self.seed = seed
+        self.dtype: Dtype = dtype
+        self.step = step
+
+    @cached_property
+    def _constants(self) -> dict[str, Value]:
+        return constant_values(self.program, self.extents)
+
+    def _number(self, expression: Expression) -> Value:
+        return evaluate_constant(expression, self._constants, self.extents)
+
+    def array(self, tensor: Tensor) -> Array:
+        """The initial value of a param or state, an input's literal, or a random draw."""
+        shape = tuple(int(self._number(extent)) for extent in tensor.extents)
+        match tensor.initial:
+            case Draw():
+                values = self._draw(tensor, tensor.initial, shape)
+            case Elements():
+                values = np.array([as_float(v) for v in self._flat(tensor.initial)]).reshape(shape)
+            case None:
+                raise KeyError(tensor.name)
+            case expression if not free_indices(expression):
+                values = np.full(shape, as_float(self._number(expression)))
+            case expression:
+                subscripts = tuple(map(IndexValue, tensor.axes))
+                fill = Statement(tensor.name, subscripts, "=", expression, tensor.axes, tensor.span)
+                bare = replace(self.program, statements=(fill,), reports=(), updates=())
+                alone = replace(bare, tensors=(tensor,))
+                values = run(alone, {}, self.extents)[tensor.name]
+        return np.ascontiguousarray(convert(tensor, values, self.dtype)).reshape(shape)
+
+    def _flat(self, elements: Elements) -> list[Value]:
+        values: list[Value] = []
+        for item in elements.items:
+            if isinstance(item, Elements):
+                values += self._flat(item)
+            else:
+                values.append(self._number(item))
+        return values
+
+    def _draw(self, tensor: Tensor, draw: Draw, shape: tuple[int, ...]) -> Array:
+        numbers = generator(self.seed, tensor.name, self.step)
+        values = [as_float(self._number(argument)) for argument in draw.arguments]
+        return _drawn(draw, values, shape, self._fans(tensor, shape), numbers)
+
+    @cached_property
+    def _first_reads(self) -> dict[str, tuple[Statement, Read]]:
+        found: dict[str, tuple[Statement, Read]] = {}
+        for statement in statements_of(self.program.statements):
+            for read in reads(statement.value):
+                found.setdefault(read.tensor, (statement, read))
+        return found
+
+    def _fans(self, tensor: Tensor, shape: tuple[int, ...]) -> tuple[int, int]:
+        """The extents of the axes that the first statement reading a tensor binds; of the rest."""
+        if tensor.name not in self._first_reads:
+            return 1, math.prod(shape)
+        statement, read = self._first_reads[tensor.name]
+        kept = free_indices(*statement.subscripts)
+        bound = [
+            any(isinstance(n, IndexValue) and n.index not in kept for n in walk(subscript))
+            for subscript in read.subscripts
+        ]
+        inward = math.prod(e for e, is_in in zip(shape, bound, strict=True) if is_in)
+        outward = math.prod(e for e, is_in in zip(shape, bound, strict=True) if not is_in)
+        return inward, outward
 
 
-def _flat(
-    elements: Elements, constants: Mapping[str, Value], extents: Mapping[str, int]
-) -> list[Value]:
-    values: list[Value] = []
-    for item in elements.items:
-        if isinstance(item, Elements):
-            values += _flat(item, constants, extents)
-        else:
-            values.append(evaluate_constant(item, constants, extents))
-    return values
-
-
-def _draw(
-    program: Program,
-    tensor: Tensor,
+def _drawn(
     draw: Draw,
+    values: list[float],
     shape: tuple[int, ...],
-    constants: Mapping[str, Value],
-    extents: Mapping[str, int],
+    fans: tuple[int, int],
     numbers: np.random.Generator,
 ) -> Array:
-    values = [as_float(evaluate_constant(e, constants, extents)) for e in draw.arguments]
-    fan_in, fan_out = _fans(program, tensor, shape)
+    fan_in, fan_out = fans
     match draw.distribution, values:
         case "normal", (mean, deviation):
             if not deviation >= 0:
@@ -121,19 +153,3 @@ def _bad_draw(draw: Draw, reason: str) -> EinbatchError:
         (draw.span, "drawn from here"),
         help="`normal(mean, standard deviation)`, `uniform(low, high)`, `bernoulli(probability)`",
     )
-
-
-def _fans(program: Program, tensor: Tensor, shape: tuple[int, ...]) -> tuple[int, int]:
-    """The extents of the axes that the first statement reading a tensor binds, and of the rest."""
-    for statement in statements_of(program.statements):
-        for read in reads(statement.value):
-            if read.tensor == tensor.name:
-                kept = free_indices(*statement.subscripts)
-                bound = [
-                    any(isinstance(n, IndexValue) and n.index not in kept for n in walk(subscript))
-                    for subscript in read.subscripts
-                ]
-                inward = math.prod(e for e, is_in in zip(shape, bound, strict=True) if is_in)
-                outward = math.prod(e for e, is_in in zip(shape, bound, strict=True) if not is_in)
-                return inward, outward
-    return 1, math.prod(shape)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from numpy.typing import ArrayLike
 
-from einbatch.diagnostics import Diagnostic
-from einbatch.elaborate import bind_extents, erase, find_warnings
+from einbatch.diagnostics import Diagnostic, Span
+from einbatch.elaborate import bind_extents, erase, find_origins, find_warnings
 from einbatch.ir import Program, statements_of
 from einbatch.model.arrays import Array, missing
 from einbatch.model.basis import Basis, Inputs
@@ -24,7 +24,7 @@ from einbatch.model.evaluating import (
 )
 from einbatch.model.execution import mean_of
 from einbatch.model.fitting import Result, fit
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, fold_names, merge_names
 from einbatch.model.second_order import Curvature, curvature
 from einbatch.model.sources import named_sources
@@ -41,12 +41,16 @@ State = Mapping[str, ArrayLike]
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A derived program; `str()` is its text."""
+    """A derived program; `str()` is its text.
+
+    `origins` names the calls of definitions that its statements come from, by their place.
+    """
 
     program: Program
+    origins: Mapping[Span, str] = field(default_factory=dict[Span, str], compare=False, repr=False)
 
     def __str__(self) -> str:
-        return unparse(erase(self.program))
+        return unparse(erase(self.program), self.origins)
 
 
 class Model(Basis):
@@ -69,7 +73,8 @@ class Model(Basis):
 
     def derive(self, wrt: Collection[str] = (), *, raw: bool = False) -> Derived:
         """The derived program, with cotangents of the inputs `wrt`; `raw` before simplification."""
-        return Derived(self._differentiated(fold_names(wrt), raw))
+        program = self._differentiated(fold_names(wrt), raw)
+        return Derived(program, find_origins(self.tree))
 
     def init(
         self, seed: int = 0, data: Inputs | None = None, **inputs: ArrayLike
@@ -80,13 +85,11 @@ class Model(Basis):
         """
         given = self._inputs(data, inputs)
         names = tuple(tensor.name for tensor in self.params)
-        part = self._part(self.front.forward, names)
+        part = self._part(self.front.forward, names).program
         extents = bind_extents(part, input_shapes(part, given, self.load_input))
         refuse_large_params(part, extents, self.dtype)
-        return {
-            tensor.name: initial_array(self.program, tensor, extents, seed, self.dtype)
-            for tensor in self.params
-        }
+        initial = Initial(self.program, extents, seed, self.dtype)
+        return {tensor.name: initial.array(tensor) for tensor in self.params}
 
     def forward(
         self,
@@ -102,12 +105,10 @@ class Model(Basis):
         `moment` says what random draws are made, unless they are given as inputs, and
         whether this counts as training (`eb.Moment(seed=1, training=True)`).
         """
-        program = self.front.forward
-        names = [tensor.name for tensor in program.tensors]
-        chosen = tuple(names) if outputs is None else fold_names(outputs)
-        check_names(chosen, names, "tensor")
+        chosen = self._forward if outputs is None else fold_names(outputs)
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
-        return self._values(program, chosen, self._params(params), given, moment)
+        return self._values(self.front.forward, chosen, self._params(params), given, moment)
 
     def cotangents(
         self,
@@ -133,16 +134,17 @@ class Model(Basis):
         moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> tuple[float, dict[str, Array]]:
-        """The objective (the mean loss, or the scalar), and the cotangent of each param.
+        """The objective (the mean loss, or the scalar), and the cotangent of each trained param.
 
-        `wrt` adds inputs. A batched tensor's cotangent is B times the derivative of
-        the mean, by the batch convention; a param's is the derivative.
+        Of several objectives, the value is the first one's, and a param's cotangent that of
+        the objective that is over it. `wrt` adds inputs. A batched tensor's cotangent is B
+        times the derivative of the mean, by the batch convention; a param's is the derivative.
         """
         asked = fold_names(wrt)
         derived = self._differentiated(asked, False)
         assert self.program.objective is not None
         objective, suffix = self.program.objective.tensor, self.program.cotangent
-        names = tuple(dict.fromkeys((*(tensor.name for tensor in self.params), *asked)))
+        names = tuple(dict.fromkeys((*self.program.trained, *asked)))
         outputs = (objective, *(name + suffix for name in names))
         given = self._inputs(data, inputs)
         values = self._values(derived, outputs, self._params(params), given, moment)
@@ -157,15 +159,16 @@ class Model(Basis):
         moment: Moment = EVALUATION,
         **inputs: ArrayLike,
     ) -> dict[str, Array]:
-        """The Hessian of the objective to the params, times `direction`, for each param.
+        """The Hessian of the objective to the params, times `direction`, for each trained param.
 
-        `direction` has an array for each param, of its shape; so has the result.
+        `direction` has an array for each of these, of its shape; so has the result. Of
+        several objectives, each has its own Hessian, to the params that it is over.
         """
         curved = self._curvature
         given = merge_names(direction)
         check_names(given, list(curved.directions), "param")
         for tensor in self.params:
-            if tensor.name not in given:
+            if tensor.name in curved.directions and tensor.name not in given:
                 raise missing(tensor)
         along = {curved.directions[name]: value for name, value in given.items()}
         whole = {**self._inputs(data, inputs), **along}
@@ -175,7 +178,7 @@ class Model(Basis):
 
     @cached_property
     def _curvature(self) -> Curvature:
-        return curvature(self._differentiated((), False))
+        return curvature(self.front.forward, self._differentiated((), False))
 
     def evaluate(
         self, params: Inputs | None = None, data: Inputs | None = None, **inputs: ArrayLike
@@ -199,7 +202,7 @@ class Model(Basis):
         """
         program = self.front.forward
         chosen = default_outputs(program) if outputs is None else fold_names(outputs)
-        check_names(chosen, [tensor.name for tensor in program.tensors], "tensor")
+        check_names(chosen, self._forward, "tensor")
         given = self._inputs(data, inputs)
         kept = self._learnt(params, given)
         return predict(program, chosen, self.execution, kept, given, self.load_input)
@@ -229,10 +232,9 @@ class Model(Basis):
         whole = {**given, **updating.counted(count + 1, steps), **kept}
         moment = Moment(seed, count + 1, training=True)
         bound = bind(updating.program, whole, self.dtype, self.load_input, moment)
-        names = (*updating.params, *updating.states)
-        values = self.execution.run(
-            updating.program, bound.arrays, bound.extents, names, updates=True
-        )
+        program, names = updating.program, updating.moved
+        moved = self.execution.run(program, bound.arrays, bound.extents, names, updates=True)
+        values = kept | moved
         states: dict[str, Array | int] = {STEP: count + 1}
         states |= {name: values[name] for name in updating.states}
         return {name: values[name] for name in updating.params}, states

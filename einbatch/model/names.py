@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -55,13 +55,13 @@ def _key(name: object) -> str:
 
 
 def check_names(
-    given: Iterable[str], known: Iterable[str], kind: str, others: Iterable[str] = ()
+    given: Iterable[str], known: Collection[str], kind: str, others: Collection[str] = ()
 ) -> None:
     """E0614 for a name that is none of the program's inputs (or params), with the nearest."""
-    names = list(known)
     for name in given:
-        if name in names:
+        if name in known:
             continue
+        names = list(known)
         alike = [item for item in names if item.lower() == name.lower()]
         near = alike or get_close_matches(name, names, 1, cutoff=0.5)
         hint = f"it has {', '.join(f'`{item}`' for item in names)}" if names else "it has none"

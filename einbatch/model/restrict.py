@@ -42,36 +42,30 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
             kept.append(step)
             needed |= {*written([step]), *_names_read([step])}
     statements = tuple(reversed(kept))
-    tensors = [tensor for tensor in program.tensors if tensor.name in needed]
+    tensors = {tensor.name: tensor for tensor in program.tensors if tensor.name in needed}
     steps = (*statements, *reports, *late)
-    mentioned = _mentioned(program, tensors, steps)
-    fixed = {extent for t in tensors if t.kind == "input" for extent in t.extents}
+    mentioned = _mentioned(program, tensors.values(), steps)
+    fixed = {extent for t in tensors.values() if t.kind == "input" for extent in t.extents}
     for tensor in program.of_kind("input"):
         own = {extent for extent in tensor.extents if isinstance(extent, Extent)}
         loose = {extent for extent in own if extent.name in mentioned} - fixed
-        if loose and tensor not in tensors:
-            tensors.append(tensor)
+        if loose and tensor.name not in tensors:
+            tensors[tensor.name] = tensor
             fixed |= set(tensor.extents)
             mentioned |= _mentioned(program, (tensor,), ())
-    names = {tensor.name for tensor in tensors}
-    objective = program.objective if _names(program.objective) <= names else None
+    objectives = tuple(o for o in program.objectives if o.tensor in tensors)
     return replace(
         program,
         indices=tuple(index for index in program.indices if index.name in mentioned),
         extents=tuple(pair for pair in program.extents if pair[0] in mentioned),
         lets=tuple(let for let in program.lets if let.name in mentioned),
         batch=program.batch if program.batch in mentioned else None,
-        tensors=tuple(t for t in program.tensors if t in tensors),
+        tensors=tuple(t for t in program.tensors if t.name in tensors),
         statements=statements,
-        objective=objective,
+        objectives=tuple(o if updates else replace(o, after=0) for o in objectives),
         reports=reports,
         updates=late,
     )
-
-
-def _names(objective: object) -> set[str]:
-    tensor = getattr(objective, "tensor", None)
-    return set() if tensor is None else {str(tensor)}
 
 
 def _names_read(steps: Iterable[Step]) -> set[str]:

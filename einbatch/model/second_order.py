@@ -21,39 +21,43 @@ class Curvature:
     outputs: dict[str, str]
 
 
-def curvature(derived: Program) -> Curvature:
-    """What gives H·v: the derivative of Σ T.grad·v to every param (Pearlmutter 1994)."""
+def curvature(program: Program, derived: Program) -> Curvature:
+    """What gives H·v: the derivative of Σ T.grad·v to every param (Pearlmutter 1994).
+
+    `derived` is the derived program. Each objective has a Hessian of its own, to the
+    params that it is over.
+    """
     taken = names_of(derived)
-    params = derived.of_kind("param")
+    params = [derived.tensor(name) for name in program.trained]
     directions = {param.name: _fresh(f"{param.name}_direction", taken) for param in params}
-    slope = _fresh("slope", taken)
-    suffix = derived.cotangent
-    before = _previous(suffix)
     tensors = [_direction(param, directions[param.name]) for param in params]
-    steps = [_term(param, slope, directions[param.name], param.name + before) for param in params]
-    program = replace(
+    steps: list[Statement] = []
+    objectives: list[Objective] = []
+    for objective in program.objectives:
+        slope = _fresh("slope", taken)
+        own = program.params_of(objective)
+        tensors.append(Tensor(slope, "value", ()))
+        steps += [_term(p, slope, directions[p.name], program) for p in params if p.name in own]
+        if own:
+            objectives.append(Objective("minimize", slope, own))
+    whole = replace(
         derived,
-        tensors=(*derived.tensors, *tensors, Tensor(slope, "value", ())),
+        tensors=(*derived.tensors, *tensors),
         statements=(*derived.statements, *steps),
-        objective=Objective("minimize", slope),
+        objectives=tuple(objectives),
     )
-    outputs = {param.name: param.name + suffix for param in params}
-    return Curvature(differentiate(program), directions, outputs)
-
-
-def _previous(suffix: str) -> str:
-    """The suffix of a derived program's cotangents: `.grad` where the next one is `.grad2`."""
-    level = int(suffix.removeprefix(".grad")) - 1
-    return ".grad" if level == 1 else f".grad{level}"
+    outputs = {param.name: param.name + derived.cotangent for param in params}
+    return Curvature(differentiate(whole), directions, outputs)
 
 
 def _direction(param: Tensor, name: str) -> Tensor:
     return Tensor(name, "input", param.extents, param.axes, span=param.span)
 
 
-def _term(param: Tensor, slope: str, direction: str, cotangent: str) -> Statement:
+def _term(param: Tensor, slope: str, direction: str, program: Program) -> Statement:
     subscripts = tuple(map(IndexValue, param.axes))
-    value = multiply(Read(cotangent, subscripts), Read(direction, subscripts))
+    cotangent = Read(param.name + program.cotangent, subscripts)
+    value = multiply(cotangent, Read(direction, subscripts))
     return Statement(slope, (), "+=", value, param.axes, param.span)
 
 

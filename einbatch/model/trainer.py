@@ -17,7 +17,7 @@ from einbatch.model.arrays import Array, convert, missing, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
-from einbatch.model.initial import initial_array
+from einbatch.model.initial import Initial
 from einbatch.model.names import check_names, merge_names
 from einbatch.model.restrict import restrict
 from einbatch.train.updates import STEP, STEPS, Training
@@ -28,7 +28,11 @@ _largest = np.maximum.reduce
 
 
 class Updating:
-    """What one update computes: the objective, the reports, new params and new state."""
+    """What one update computes: the loss, what is shown beside it, new params and new state.
+
+    The loss is the first objective's value; further ones are shown with the reports.
+    `moved` are the params and states that the update has to do with; others stay.
+    """
 
     def __init__(self, training: Training, execution: Execution) -> None:
         training.check()
@@ -37,7 +41,7 @@ class Updating:
         self.execution = execution
         self.counters = training.counters
         self.objective = program.objective.tensor
-        self.reports = tuple(report.target for report in program.reports)
+        self.reports = program.shown
         self.outputs = (self.objective, *self.reports)
         derived = differentiate(program, keep=True)
         steps = (*derived.statements, *derived.reports)  # of the params before the update
@@ -46,6 +50,9 @@ class Updating:
         self.source = program
         self.params = tuple(tensor.name for tensor in program.of_kind("param"))
         self.states = tuple(tensor.name for tensor in program.of_kind("state"))
+        self.moved = tuple(
+            name for name in (*self.params, *self.states) if self.program.find_tensor(name)
+        )
         self.learnt = (*self.params, *running_states(program))
 
     def counted(self, count: int, steps: int | None) -> dict[str, Array]:
@@ -58,8 +65,8 @@ class Updating:
         return {name: np.asarray(numbers[name], self.execution.dtype) for name in self.counters}
 
     def values(self, results: tuple[object, ...]) -> tuple[float, ...]:
-        """Objective and reports as numbers, the objective's mean over the batch."""
-        return (mean_of(results[0]), *(float(np.asarray(item)) for item in results[1:]))
+        """Objectives and reports as numbers: an objective's mean over the batch."""
+        return tuple(map(mean_of, results))
 
 
 def running_states(program: Program) -> tuple[str, ...]:
@@ -77,22 +84,18 @@ class _Kind:
     dtype: np.dtype[Any]
     below: int | None
 
-    def is_met(self, value: object) -> bool:
+    def is_met(self, array: Any) -> bool:  # Any: whatever a caller gives
         """True for an array that needs no conversion, its integers in range."""
-        if type(value) is not np.ndarray:
+        if type(array) is not np.ndarray:
             return False
-        array = cast(Array, value)
         if array.dtype != self.dtype or not array.flags.c_contiguous:
             return False
         # As an unsigned number, a negative one is beyond every extent.
         return self.below is None or _largest(array.view(np.uint64), None, initial=0) < self.below
 
 
-def _shape_of_array(value: object) -> tuple[int, ...]:
-    if type(value) is not np.ndarray:
-        return ()
-    array = cast(Array, value)
-    return array.shape
+def _shape_of_array(value: Any) -> tuple[int, ...]:  # Any: whatever a caller gives
+    return value.shape if type(value) is np.ndarray else ()
 
 
 class Trainer:
@@ -230,13 +233,13 @@ class Trainer:
                 return updating.values(run(*[given[name] for name in names]))
 
             return planned
-        outputs = (*updating.outputs, *kept)
+        outputs = (*updating.outputs, *updating.moved)
 
         def walked(arrays: Mapping[str, Array]) -> tuple[float, ...]:
             given = {**arrays, **kept, **self._given_by_step(extents)}
             values = execution.run(program, given, extents, outputs, updates=True)
-            for name, own in kept.items():
-                np.copyto(own, values[name])
+            for name in updating.moved:
+                np.copyto(kept[name], values[name])
             return updating.values(tuple(values[name] for name in updating.outputs))
 
         return walked
@@ -268,6 +271,7 @@ class Trainer:
         self._kept, self._count = starting_values(
             self._updating, self._given, self._state, given, self._seed, self._load
         )
+        self._given = self._state = None  # the caller's arrays may go now: there are copies
 
 
 def starting_values(
@@ -286,13 +290,14 @@ def starting_values(
     extents = bind_extents(part, shapes)
     refuse_large_params(part, extents, dtype)
     kept: dict[str, Array] = {}
+    initial = Initial(program, extents, seed, dtype)
     for name in names:
         tensor = program.tensor(name)
         given = params if tensor.kind == "param" else state
         if given is None and params is not None and name in params:
             given = params  # a running average that was saved with them
         if given is None:
-            kept[name] = initial_array(program, tensor, extents, seed, dtype)
+            kept[name] = initial.array(tensor)
         elif name in given:
             kept[name] = convert(tensor, given[name], dtype).copy()
         else:

@@ -29,10 +29,12 @@ through tensors that name a part:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 
-from einbatch.ir.program import Apply, Expression, Program, Statement
-from einbatch.ir.traverse import free_indices, map_statements, transform
+from einbatch.ir.program import Apply, Expression, Program, Statement, Step, statements_of
+from einbatch.ir.traverse import free_indices, map_statements, transform, written
 from einbatch.optimize.definitions import Fresh, declare_fresh, rename_apart
 from einbatch.optimize.recognize import match_log, match_softmax
 
@@ -40,10 +42,25 @@ from einbatch.optimize.recognize import match_log, match_softmax
 def stabilize(program: Program) -> Program:
     """The program with its logarithms and quotients of exponentials in stable form.
 
-    Update statements stay as they are: they rewrite what a definition may rest on.
+    Update statements rewrite what a definition may rest on: between two that do, a
+    definition is looked for among the statements there alone.
     """
     fresh: Fresh = {}
+    updates = (
+        step
+        for block in _blocks(program)
+        for step in _rewritten(_alone(program, block), block, fresh)
+    )
+    result = replace(
+        program,
+        statements=_rewritten(program, program.statements, fresh),
+        reports=tuple(statements_of(_rewritten(program, program.reports, fresh))),
+        updates=tuple(updates),
+    )
+    return declare_fresh(result, fresh)
 
+
+def _rewritten(program: Program, steps: Iterable[Step], fresh: Fresh) -> tuple[Step, ...]:
     def rewrite(statement: Statement) -> Statement:
         def rule(node: Expression) -> Expression:
             found = _stable(program, node, statement.indices, fresh)
@@ -52,12 +69,22 @@ def stabilize(program: Program) -> Program:
         value = transform(statement.value, rule)
         return statement if value is statement.value else replace(statement, value=value)
 
-    result = replace(
-        program,
-        statements=map_statements(program.statements, rewrite),
-        reports=tuple(rewrite(report) for report in program.reports),
-    )
-    return declare_fresh(result, fresh)
+    return map_statements(steps, rewrite)
+
+
+def _blocks(program: Program) -> Iterator[tuple[Step, ...]]:
+    """The updates, cut before and after each one that rewrites a param or a state."""
+    kept = {tensor.name for tensor in program.tensors if tensor.kind != "value"}
+    for rewrites, steps in groupby(program.updates, lambda s: bool(kept & {*written([s])})):
+        del rewrites
+        yield tuple(steps)
+
+
+def _alone(program: Program, block: tuple[Step, ...]) -> Program:
+    """The program of a block, and of what else writes the same: that has no one definition."""
+    own = set(written(block))
+    others = (s for s in program.updates if s not in block and own & {*written([s])})
+    return replace(program, statements=(*block, *others))
 
 
 def _stable(

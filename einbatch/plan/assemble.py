@@ -9,7 +9,7 @@ from einbatch.ir.program import Statement, Step, statements_of
 from einbatch.plan.allowance import ITEM
 from einbatch.plan.buffers import Buffer, Memory, assign_buffers
 from einbatch.plan.fuse_products import fuse_products
-from einbatch.plan.graph import Value
+from einbatch.plan.graph import Graph, Value
 from einbatch.plan.liveness import find_constants, find_last_uses, keep_wanted, roots_of
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.plan import Operand, Plan
@@ -33,6 +33,17 @@ class Wanted:
     outputs: Mapping[str, int]
     final: Mapping[str, int]
 
+    def all(self, graph: Graph) -> tuple[int, ...]:
+        """Every value that is needed, those included that are only written over."""
+        needed = (*self.outputs.values(), *self.final.values())
+        reached, stack = set(needed), list(needed)
+        while stack:
+            new = [n for n in graph[stack.pop()].arguments if n not in reached]
+            reached.update(new)
+            stack += new
+        starts = (self.start[name] for name in self.final)
+        return (*needed, *(start for start in starts if start not in reached))
+
 
 def find_wanted(
     low: Lowering, start: Mapping[str, int], names: tuple[str, ...], updates: bool
@@ -55,8 +66,7 @@ def scaled_once(low: Lowering, wanted: Wanted) -> Wanted:
     """
     if len(low.graph.loops) > 1:
         return wanted
-    values = (*wanted.outputs.values(), *wanted.final.values())
-    low.graph, numbers, scaled = fold_scales(low.graph, values)
+    low.graph, numbers, scaled = fold_scales(low.graph, wanted.all(low.graph))
     current = {name: numbers[old] for name, old in low.current.items() if old in numbers}
     for name, old in low.current.items():
         if old in scaled and old not in numbers:
@@ -78,7 +88,7 @@ def assemble(
     low: Lowering, wanted: Wanted, steps: tuple[Step, ...], describe_statement: Describe | None
 ) -> Plan:
     """The plan of what is wanted."""
-    kept = (*wanted.outputs.values(), *wanted.final.values())
+    kept = wanted.all(low.graph)
     values, numbers = keep_wanted(low.graph, kept)
     values, left, fused = fuse_products(values, {numbers[old] for old in kept})
     fused = {old: fused[new] for old, new in numbers.items() if new in fused}

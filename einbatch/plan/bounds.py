@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from einbatch.ir.constants import LARGEST_INTEGER
 from einbatch.plan.graph import Graph, Value
 
 Bounds = tuple[int, int]
+MOST_BITS = 64
 
 
 def find_bounds(graph: Graph, number: int, depth: int = 40) -> Bounds | None:
@@ -16,11 +18,32 @@ def find_bounds(graph: Graph, number: int, depth: int = 40) -> Bounds | None:
     if leaf is not None:
         return leaf
     parts = [find_bounds(graph, argument, depth - 1) for argument in value.arguments]
+    sizes = [graph[argument].size for argument in value.arguments]
+    return _of(value, parts, sizes)
+
+
+def find_overflow(graph: Graph) -> tuple[int, Bounds] | None:
+    """The first value whose integers may not fit into 64 bits, and what they may be."""
+    found: list[Bounds | None] = []
+    for number, value in enumerate(graph.values):
+        leaf = None if value.kind == "float" else _leaf(value)
+        parts = [found[argument] for argument in value.arguments]
+        sizes = [graph[argument].size for argument in value.arguments]
+        bounds = leaf if leaf or value.kind == "float" else _of(value, parts, sizes)
+        if bounds is not None and not -LARGEST_INTEGER <= bounds[0] <= bounds[1] <= LARGEST_INTEGER:
+            return number, bounds
+        found.append(bounds)
+    return None
+
+
+def _of(value: Value, parts: list[Bounds | None], sizes: list[int]) -> Bounds | None:
+    """The bounds of an operation's value by those of its arguments, of so many elements each."""
     match value.operation:
-        case "view" | "copy" | "take" | "reduce" if value.operation != "reduce" or (
-            value.attributes[0] in ("maximum", "minimum")
-        ):
+        case "view" | "copy" | "take":
             return parts[0]
+        case "reduce":
+            count = max(1, sizes[0] // max(1, value.size))
+            return _reduced(str(value.attributes[0]), parts[0], count)
         case "remainder":
             divisor = parts[1]
             return (0, divisor[1] - 1) if divisor is not None and divisor[0] > 0 else None
@@ -33,6 +56,20 @@ def find_bounds(graph: Graph, number: int, depth: int = 40) -> Bounds | None:
             if value.operation in ("maximum", "minimum") and len(known) == 1:
                 return None
             return _unary(value.operation, known[0]) if len(known) == len(parts) == 1 else None
+
+
+def _reduced(operation: str, bounds: Bounds | None, count: int) -> Bounds | None:
+    """Those of `count` elements combined."""
+    if bounds is None or operation in ("maximum", "minimum"):
+        return bounds
+    least, greatest = bounds
+    if operation == "add":
+        return (count * min(least, 0), count * max(greatest, 0))
+    if operation == "multiply":
+        most = max(abs(least), abs(greatest), 1)
+        reach = most ** min(count, MOST_BITS)  # beyond these, all that is more than 1 overflows
+        return (0 if least >= 0 else -reach, reach)
+    return None
 
 
 def _leaf(value: Value) -> Bounds | None:

@@ -144,4 +144,5 @@ def _input_name(value: Value) -> str | None:
 
 def one_line(text: str) -> str:
     """Text of a user's on one line, its control characters made harmless."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)

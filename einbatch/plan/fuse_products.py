@@ -13,6 +13,7 @@ nowhere: it stands where it stood, if nothing reads the old W from there on.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,6 +77,7 @@ class _Fusing:
         self.values = values
         self.wanted = wanted
         self.uses = _find_uses(values)
+        self.marks = [k for k, value in enumerate(values) if value.operation in MARKS]
         self.found: dict[int, _Fusion] = {}
         self.gone: set[int] = set()
         self.same: Numbers = {}
@@ -95,7 +97,7 @@ class _Fusing:
             result = user
             self.gone.add(user)
         fusion = self._find_sum(product, result, alpha) or _Fusion(alpha, result)
-        if fusion.onto is not None or alpha != 1.0:
+        if fusion.onto is not None or result != product or alpha != 1.0:
             self.found[product] = fusion
 
     def _take_factor(self, argument: int, product: int) -> float:
@@ -144,7 +146,7 @@ class _Fusing:
             return False
         if onto in self.gone:
             return False
-        if any(self.values[k].operation in MARKS for k in range(product, max(own))):
+        if bisect_left(self.marks, product) < bisect_left(self.marks, max(own)):
             return False
         seen = [
             reader

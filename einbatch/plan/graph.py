@@ -49,7 +49,8 @@ class Value:
       the second put or accumulated into a view of it
     - `scatter` (operator): the first argument with the third put or accumulated at
       the second's flat positions; `scatter_distinct` where no position occurs twice.
-      A fourth argument says at which of them
+      Positions are those of rows where the third argument has rows. A fourth argument
+      says at which of them
     - `check` (number, extent): the argument, integers proved to be inside an axis
     - `start` (a number of its own): the argument in memory that loops may write
     - `carry` and `exit` (loop): that memory as a round begins, and after the last

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from einbatch.diagnostics import NOWHERE, EinbatchError
-from einbatch.ir.constants import evaluate_constant
+from einbatch.ir.constants import evaluate_constant, overflow
 from einbatch.ir.program import Dtype, Program, Step, Tensor, statements_of
 from einbatch.ir.traverse import written
 from einbatch.plan.allowance import ITEM, check_tensors, refuse_peak
 from einbatch.plan.allowance import allowance as default_allowance
 from einbatch.plan.assemble import Describe, assemble, find_wanted, scaled_once
+from einbatch.plan.bounds import find_overflow
 from einbatch.plan.distribute import distribute
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering
@@ -45,6 +46,7 @@ def plan(
     start = _enter(low, steps, names)
     steps = distribute(low, steps)
     lower_steps(low, steps, 0)
+    _refuse_overflow(low, steps)
     wanted = scaled_once(low, find_wanted(low, start, names, updates))
     result = assemble(low, wanted, steps, describe_statement)
     _refuse_peak(result, steps, limit)
@@ -85,6 +87,17 @@ def _enter(low: Lowering, steps: tuple[Step, ...], wanted: tuple[str, ...]) -> d
 def _members(low: Lowering, tensor: Tensor) -> int:
     """The extent that the elements of an `input t[b] in ŷ` are below; 0 of other tensors."""
     return 0 if tensor.member is None else low.extents[tensor.member]
+
+
+def _refuse_overflow(low: Lowering, steps: tuple[Step, ...]) -> None:
+    """E0626 where integers may come to more than 64 bits hold: they would wrap."""
+    found = find_overflow(low.graph)
+    if found is None:
+        return
+    number, bounds = found
+    statements, origin = list(statements_of(steps)), low.graph.origins[number]
+    statement = statements[origin] if origin < len(statements) else None
+    raise overflow(max(bounds, key=abs), NOWHERE if statement is None else statement.span)
 
 
 def _refuse_peak(result: Plan, steps: tuple[Step, ...], limit: int) -> None:

@@ -255,7 +255,7 @@ class _Region:
         assert side is not None
         root = self.graph.layout(value.arguments[side]).root
         times = _times(new, numbers[root], 1 / self.factor)
-        known = {**numbers, self.gone[number]: source}
+        known = {a: numbers.get(a, -1) for a in value.arguments} | {self.gone[number]: source}
         return new.add(_with_factor(self.graph, new, value, side, times, known))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step, statements_of
 from einbatch.ir.traverse import free_indices, walk
 from einbatch.plan.blocks import find_left_block
 from einbatch.plan.expressions import lower, lower_integer, lower_number, reduce_number
-from einbatch.plan.graph import Layout, Value, contiguous
+from einbatch.plan.graph import Layout, Shape, Value, contiguous
 from einbatch.plan.lowering import Lowering, Term
 from einbatch.plan.operations import ACCUMULATE, IDENTITY
 from einbatch.plan.partial import add_apart, write_in_part
@@ -164,6 +166,10 @@ def _in_blocks(low: Lowering, statement: Statement, block: str, looped: tuple[st
 
     def body(version: int) -> int:
         low.current[name] = version
+        # What is put lies in long pieces: the axes that slide come last.
+        alone = [item.index for item in statement.subscripts if isinstance(item, IndexValue)]
+        order = dict.fromkeys((*alone, *looped, *free_indices(*statement.subscripts)))
+        low.rank = {index: place for place, index in enumerate(order)}
         new = _as_stored(low, inner, _reduced(low, inner))
 
         def put(inside: int) -> int:
@@ -215,13 +221,41 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
             check_inside(low, term, n, statement.target, axis, statement.span)
             for axis, (term, n) in enumerate(zip(terms, shape, strict=True))
         ]
-    flat = flat_position(low, places, shape)  # one axis: see benchmarks/scatter.py
+    chosen = low.constant_of(inside) is None
+    whole = (
+        ()
+        if chosen or statement.operator == "="
+        else _whole_pieces(low, statement, places, shape, new)
+    )
+    count = len(shape) - len(whole)
+    flat = flat_position(low, places[:count], shape[:count])
     axes = low.ordered((*free_indices(*statement.subscripts), *inside.axes, *new.axes))
-    chosen = () if low.constant_of(inside) is not None else (low.line(inside, axes),)
+    axes = tuple(name for name in axes if name not in whole)
+    line, items = low.line(flat, axes), low.line(new, (*axes, *whole))
+    if whole:
+        piece = prod(low.shape(whole))
+        items = low.graph.view(items, (prod(low.shape(axes)), piece), (piece, 1))
     bare = {item.index for item in statement.subscripts if isinstance(item, IndexValue)}
     operation = "scatter_distinct" if bare.issuperset(axes) else "scatter"
-    arguments = (base, low.line(flat, axes), low.line(new, axes), *chosen)
+    arguments = (base, line, items, *([low.line(inside, axes)] if chosen else []))
     return low.graph.add(Value(operation, arguments, (statement.operator,), shape, kind))
+
+
+def _whole_pieces(
+    low: Lowering, statement: Statement, places: Sequence[Term], shape: Shape, new: Term
+) -> tuple[str, ...]:
+    """The indices of the last axes that are written whole wherever anything is: `E[w[b],i]`."""
+    names: list[str] = []
+    for axis in range(len(shape) - 1, 0, -1):
+        item = statement.subscripts[axis]
+        others = {name for place in places[:axis] for name in place.axes} | set(names)
+        own = item.index if isinstance(item, IndexValue) else ""
+        if places[axis].axes != (own,) or own in others or own not in new.axes:
+            break
+        if low.extents[own] != shape[axis]:
+            break
+        names.insert(0, own)
+    return tuple(names)
 
 
 def _base(low: Lowering, statement: Statement) -> int:

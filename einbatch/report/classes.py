@@ -173,7 +173,7 @@ def _asking(
             *program.statements,
             *(Statement(name, subscripts, "=", value, indices) for name, value in pairs),
         ),
-        objective=None,
+        objectives=(),
         reports=(),
     )
 

@@ -124,7 +124,7 @@ def _halves(steps: tuple[Step, ...], suffix: str) -> tuple[tuple[Step, ...], tup
 
 def _lines(program: Program, steps: tuple[Step, ...], roles: dict[str, str]) -> list[_Line]:
     """The lines of some of a program's steps, one for each statement and each scan's head."""
-    alone = replace(program, statements=steps, objective=None, reports=(), updates=(), train=None)
+    alone = replace(program, statements=steps, objectives=(), reports=(), updates=(), train=None)
     text = unparse(erase(alone))
     owners = list(_heads(steps))
     if not owners:

@@ -153,7 +153,7 @@ class Builder(Transformer[Lexeme, Any]):
 
     def minimize(self, children: Children) -> n.Minimize:
         sense = "minimize" if kind_of(children[0]) == "MINIMIZE" else "maximize"
-        return n.Minimize(sense, target_of(children[1]), span_of(children))
+        return n.Minimize(sense, target_of(children[1]), span_of(children), names_in(children[2:]))
 
     def report(self, children: Children) -> n.Report:
         return n.Report(names_in(children)[0], expression_of(children[-1]), span_of(children))

@@ -15,7 +15,7 @@ Abstract grammar (`?` optional, `*` any number):
                 | Scan(index, down, body)          scan t: …
                 | Assign(target, operator, value)  h[b,j] += …
                 | Sample(target, draw)             mask[b,j] ~ bernoulli(0.9)
-                | Minimize(sense, target)          minimize loss
+                | Minimize(sense, target, over)    minimize loss over W, C
                 | Report(name, value)              report accuracy = …
                 | Train(optimizer?, options)       train sgd(lr=0.1), batch=32
     Expression  = Number | Name | ExtentOf | Access | Sum | Product | Negate | Power
@@ -358,11 +358,15 @@ class Def:
 
 @dataclass(frozen=True, slots=True)
 class Minimize:
-    """`minimize loss`, `maximize R`; the target may be subscripted (`loss[b]`)."""
+    """`minimize loss`, `maximize R over W, C`; the target may be subscripted (`loss[b]`).
+
+    `over` are the params that it is minimized over; all of them where it is empty.
+    """
 
     sense: Literal["minimize", "maximize"]
     target: Access | Name
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    over: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Literal, TypedDict, cast
 
 from lark import Lark
@@ -38,16 +40,23 @@ OPTIONS: Options = {
     "maybe_placeholders": False,
 }
 """How lark reads the grammar."""
+TABLES = Path(__file__).with_name(f"ein.{sys.implementation.cache_tag}.tables")
+"""Where lark keeps its tables, which take it longer to make than all else that `check` does.
+
+They are made as einbatch is installed, and again by whoever finds them made of another
+grammar, by another lark or with other options; without a place to keep them, at each start.
+"""
 
 
 @cache
-def _parser() -> Lark:
-    return Lark(grammar_text(), transformer=Builder(), **OPTIONS)
+def parser() -> Lark:
+    """The grammar's parser, with its tables from `TABLES`."""
+    return Lark(grammar_text(), transformer=Builder(), cache=str(TABLES), **OPTIONS)
 
 
 def terminals() -> Collection[TerminalDef]:
     """The grammar's terminals, each with its pattern."""
-    return _parser().terminals
+    return parser().terminals
 
 
 def _pattern(terminal: str) -> str:
@@ -60,7 +69,7 @@ def parse(source: Source) -> Tree:
     check_text(source)
     try:
         # lark's type tells of a tree of its own, where no transformer is given.
-        statements = cast("tuple[Statement, ...]", _parser().parse(source))  # pyright: ignore[reportUnknownMemberType]
+        statements = cast("tuple[Statement, ...]", parser().parse(source))  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedToken as error:
         raise syntax_error(error, source) from None
     comments, blank_lines = find_notes(source, _pattern("COMMENT"), _pattern("STRING"))
@@ -72,7 +81,7 @@ def read_tokens(source: Source) -> Iterator[Token]:
     check_text(source)
     try:
         # As in `parse`; the tree that comes out of it is of no use here.
-        steps = _parser().parse_interactive(source)  # pyright: ignore[reportUnknownMemberType]
+        steps = parser().parse_interactive(source)  # pyright: ignore[reportUnknownMemberType]
         yield from steps.iter_parse()
     except UnexpectedToken:
         parse(source)  # it says what is wrong

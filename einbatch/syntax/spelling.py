@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from einbatch.diagnostics import EinbatchError, Span, fail
 from einbatch.ir.primitives import FUNCTIONS, REDUCTIONS
@@ -26,6 +27,7 @@ CONSTANTS = {"inf": "inf", "∞": "inf", "pi": "pi", "π": "pi"}
 PRIMES = str.maketrans({"′": "'"})
 
 
+@lru_cache(maxsize=4096)
 def key_of(spelling: str) -> str:
     """What a spelling folds to: `W⁰` and `W0` are `W0`, `y″` is `y''`."""
     if spelling.isascii():

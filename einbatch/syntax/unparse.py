@@ -7,7 +7,7 @@ paragraphs of the text that it comes from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
@@ -22,12 +22,20 @@ from einbatch.syntax.unparse_expression import Level, Spell, print_expression
 INDENT = "    "
 
 
-def unparse(tree: n.Tree | n.Statement | n.Expression) -> str:
-    """The text of a program (with a line end), of a statement or of an expression (without)."""
+def unparse(
+    tree: n.Tree | n.Statement | n.Expression, origins: Mapping[Span, str] | None = None
+) -> str:
+    """The text of a program (with a line end), of a statement or of an expression (without).
+
+    `origins` says of a program's statements, by their place, what they come from: that
+    is printed as a comment above them, and an empty line below the last of them.
+    """
     match tree:
         case n.Tree():
             spell = partial(_spell, spellings(tree))
             lines = [line for item in tree.statements for line in _lines(item, spell, "")]
+            if origins:
+                return "".join(text + "\n" for text in _with_origins(lines, origins))
             return "".join(text + "\n" for text in _with_notes(lines, tree))
         case (
             n.Batch() | n.Indices() | n.Let() | n.Input() | n.Param() | n.State() | n.Dtype()
@@ -93,8 +101,9 @@ def _simple(
             return f"{left} {operator} {show(value)}"
         case n.Sample(target=target, draw=draw):
             return f"{show(target)} ~ {_draw(draw, spell)}"
-        case n.Minimize(sense=sense, target=target):
-            return f"{sense} {show(target)}"
+        case n.Minimize(sense=sense, target=target, over=over):
+            names = f" over {', '.join(map(spell, over))}" if over else ""
+            return f"{sense} {show(target)}{names}"
         case n.Report(name=name, value=value):
             return f"report {spell(name)} = {show(value)}"
         case n.Train():
@@ -200,6 +209,20 @@ def _with_notes(lines: Sequence[_Line], tree: n.Tree) -> Iterator[str]:
         yield from _gap(tree, last, comment.line, closed)
         yield comment.text
         last, closed = comment.line, True
+
+
+def _with_origins(lines: Sequence[_Line], origins: Mapping[Span, str]) -> Iterator[str]:
+    """The lines, and above those with an origin, where it is another than before, a comment."""
+    before = ""
+    for line in lines:
+        origin = "" if line.opens else origins.get(line.span, "")
+        if before and not origin:
+            yield ""
+        if origin and origin != before:
+            indent = line.text[: len(line.text) - len(line.text.lstrip(" "))]
+            yield f"{indent}# {origin}"
+        yield line.text
+        before = origin
 
 
 def _gap(tree: n.Tree, last: int, following: int, closed: bool) -> Iterator[str]:

@@ -45,11 +45,16 @@ def lexeme(kind: str, text: str, span: Span) -> Lexeme:
 def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[Lexeme]:
     """The tokens that the rules see: every word with its kind, every `[` with its role."""
     before: Token | None = None
+    minimized = False
     token = next(tokens, None)
     while token is not None:
         after = next(tokens, None)
         span = Span(source, token.start_pos or 0, token.end_pos or 0)
+        if token.type in ("MINIMIZE", "MAXIMIZE", "NEWLINE"):
+            minimized = token.type != "NEWLINE"
         match token.type:
+            case "NAME" if token == "over" and minimized and _is_end(before):
+                yield lexeme("OVER", token, span)
             case "NAME":
                 yield from _word(token, after, known, span)
             case "OPEN_SQUARE" if before is not None and subscripts(before, token):
@@ -67,6 +72,11 @@ def classify(tokens: Iterator[Token], known: Known, source: Source) -> Iterator[
             case _:
                 yield lexeme(token.type, token, span)
         before, token = token, after
+
+
+def _is_end(token: Token | None) -> bool:
+    """True where an objective may end, so that `over` is no name."""
+    return token is not None and token.type in ("NAME", "CLOSE_SQUARE")
 
 
 def _word(word: Token, after: Token | None, known: Known, span: Span) -> Iterator[Lexeme]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 
 from einbatch.diagnostics import NOWHERE, Source, Span, fail
 from einbatch.elaborate.scope import collect
@@ -30,7 +31,7 @@ from einbatch.ir import Program, statements_of
 from einbatch.syntax import nodes as n
 from einbatch.syntax import parse
 from einbatch.syntax.traverse import parts, with_parts
-from einbatch.train.recipes import PLAIN, SHORTER, clipped, gradient
+from einbatch.train.recipes import PLAIN, SHORTER, Optimizer, clipped, gradient
 from einbatch.train.settings import (
     Overrides,
     Settings,
@@ -95,18 +96,33 @@ def _inlined(
     optimizer = resolve_optimizer(name, span)
     given = train.settings if train and train.optimizer == name else ()
     settings = resolve_settings(name, program, given, overrides, span)
-    objective = program.objective
-    ascends = objective is not None and objective.sense == "maximize"
-    used = gradient(settings.has, couples=optimizer.couples, ascends=ascends)
+    if STEP in optimizer.recipe(settings.has, PLAIN):
+        _check_step_is_free(name, tree, span)
+    taken = {identifier.key for identifier in instances(tree, n.Identifier)}
+    others = [s for s in tree.statements if s is not train]
+    bare = [] if train is None else [replace(train, optimizer=None, settings=())]
+    lines = [k for k, line in enumerate(others) if isinstance(line, n.Minimize)]
+    inlined = others[: lines[0]] if lines else others
+    for objective, (start, end) in zip(
+        program.objectives, pairwise((*lines, len(others))), strict=True
+    ):
+        names = program.params_of(objective)
+        params = [s for s in others if isinstance(s, n.Param) and s.name.key in names]
+        ascends = objective.sense == "maximize"
+        writer = _Writer(settings, program.cotangent, taken, span, ascends)
+        inlined += [*others[start:end], *_updates(optimizer, writer, params)]
+    return replace(tree, statements=(*inlined, *bare))
+
+
+def _updates(optimizer: Optimizer, writer: _Writer, params: list[n.Param]) -> list[n.Statement]:
+    """The updates of the params of one objective; they stand before the next one."""
+    settings = writer.settings
+    used = gradient(settings.has, couples=optimizer.couples, ascends=writer.ascends)
     is_plain = used == PLAIN
     recipe = optimizer.recipe(settings.has, PLAIN if is_plain else "descent[i]")
     if not is_plain:
         recipe = f"for i: descent[i] = {used}\n{recipe}"
-    if STEP in recipe:
-        _check_step_is_free(name, tree, span)
-    params = [param for param in tree.statements if isinstance(param, n.Param)]
-    taken = {identifier.key for identifier in instances(tree, n.Identifier)}
-    writer = _Writer(settings, program.cotangent, taken, span, ascends=ascends and is_plain)
+        writer = replace(writer, ascends=False)
     statements: list[n.Statement] = []
     if settings.has("clip_norm"):
         for param in params:
@@ -114,9 +130,7 @@ def _inlined(
         statements += writer.written(SHORTER, None)
     for param in params:
         statements += writer.written(recipe, param)
-    others = [s for s in tree.statements if s is not train]
-    bare = [] if train is None else [replace(train, optimizer=None, settings=())]
-    return replace(tree, statements=(*others, *statements, *bare))
+    return statements
 
 
 def _check_step_is_free(name: str, tree: n.Tree, span: Span) -> None:
@@ -157,7 +171,8 @@ class _Writer:
         for target in _targets(template):
             if isinstance(target, n.Name):
                 key = target.identifier.key
-                self.shared.setdefault(key, self.fresh(key, None))
+                if key not in self.shared:
+                    self.shared[key] = self.fresh(key, None)
             elif target.key not in names and param is not None:
                 names[target.key] = self.fresh(target.key, param.name)
         axes = () if param is None else param.axes

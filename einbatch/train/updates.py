@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar, cast
+from functools import cache
+from typing import TypeVar, cast
 
 from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.scope import collect
@@ -71,7 +72,9 @@ def declare_counters(tree: n.Tree) -> tuple[n.Tree, tuple[str, ...]]:
     lines = tuple(line for line in tree.statements[:after] if isinstance(line, n.Train))
     forward = tuple(line for line in tree.statements[:after] if not isinstance(line, n.Train))
     read = _names(tree.statements[after:]) | _names(lines)
-    loose = [name for name in COUNTERS if name in read - _names(forward)]
+    asked = [name for name in COUNTERS if name in read]
+    own = _names(forward) if asked else set[str]()
+    loose = [name for name in asked if name not in own]
     scope = collect(tree) if loose else None
     found = tuple(name for name in loose if scope is not None and scope.find(name) is None)
     declarations = tuple(n.Input(n.Identifier(name, name), ()) for name in found)
@@ -108,9 +111,15 @@ def instances(root: object, kind: type[T]) -> Iterator[T]:
             yield item
         if isinstance(item, tuple):
             waiting.extend(cast("tuple[object, ...]", item))
-        elif is_dataclass(item) and not isinstance(item, (Span, type)):
-            node = cast(Any, item)  # Any: a node of whatever kind
-            waiting.extend(getattr(node, field.name) for field in fields(node))
+        else:
+            waiting.extend(getattr(item, name) for name in _fields(type(item)))
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node, but for its place; none of what is no node."""
+    found = fields(kind) if is_dataclass(kind) and kind is not Span else ()
+    return tuple(field.name for field in found if field.name != "span")
 
 
 def _after_objective(tree: n.Tree) -> int:

@@ -39,8 +39,8 @@ def statements(found: Program) -> list[str]:
 def backward(text: str, *wrt: str, raw: bool = False) -> list[str]:
     """The statements of the derived program that write cotangents, the seed left out."""
     lines = statements(differentiate(program(text), wrt=wrt, simplify=not raw))
-    written = [line for line in lines if ".grad" in line.split("=")[0]]
-    return written[1:]
+    first = next(k for k, line in enumerate(lines) if ".grad" in line.split("=")[0])
+    return lines[first + 1 :]
 
 
 def forward(text: str, *wrt: str) -> list[str]:
@@ -125,9 +125,9 @@ def holds(
             expected = derivative(found, arrays, name)
             scale = 1 + np.max(np.abs(expected))
             np.testing.assert_allclose(
-                values[f"{name}.grad"],
+                values[name + found.cotangent],
                 expected,
                 rtol=0,
                 atol=1e-11 * scale,
-                err_msg=f"{name}.grad of\n{shown(derived)}",
+                err_msg=f"{name}{found.cotangent} of\n{shown(derived)}",
             )

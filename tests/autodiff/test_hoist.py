@@ -99,8 +99,7 @@ CASES = {
         "h[b] = max[j,i](W[j,i]*x[b,i])",
         """\
         for b,j,i: h_1[b,j,i] = W[j,i]*x[b,i]
-        for b,j: h_2[b,j] = max[i](h_1[b,j,i])
-        for b: h[b] = max[j](h_2[b,j])
+        for b: h[b] = max[j,i](h_1[b,j,i])
         """,
     ),
     "a branch has a value where it is taken": (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from einbatch.autodiff import differentiate
-from tests.autodiff.derived import holds, program, run
+from einbatch.ir import verify
+from tests.autodiff.derived import backward, holds, program, run, shown
 
 NAN, INF = math.nan, math.inf
 
@@ -77,6 +78,62 @@ def test_the_first_in_the_order_of_the_loop_nest():
     text = "index i, j < 2\ninput A[i,j]\nfor j,i: s max= A[i,j]\nminimize s\n"
     derived = differentiate(program(text), wrt=("A",))
     assert run(derived, {"A": [[0.0, 5.0], [5.0, 0.0]]})["A.grad"].tolist() == [[0, 0], [1, 0]]
+
+
+def test_an_extremum_over_two_indices_names_both_places():
+    text = """
+        batch b
+        index r, s < 2, u, v < 2
+        input x[b,p,q]
+        for b,r,s: y[b,r,s] = max[u,v](x[b,2*r+u,2*s+v])
+        for b: loss[b] = sum[r,s](y[b,r,s])
+        minimize loss
+    """
+    assert backward(text, "x") == [
+        "for b,r,s: y.grad[b,r,s] += loss.grad[b]",
+        "for b,r,s: y_u[b,r,s] = argmax[u](max[v](x[b,2*r+u,2*s+v]))",
+        "for b,r,s: y_v[b,r,s] = argmax[v](x[b,2*r+y_u[b,r,s],2*s+v])",
+        "for b,r,s: x.grad[b,2*r+y_u[b,r,s],2*s+y_v[b,r,s]] += y.grad[b,r,s]",
+    ]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    ("statement", "order"),
+    [
+        ("y[b] = max[i,j,k](x[b,i,j,k])", "ijk"),
+        ("y[b] = max[k,i,j](x[b,i,j,k])", "kij"),
+        ("y[b] = -min[j,k,i](-x[b,i,j,k])", "jki"),
+        ("for k,b,j,i: y[b] max= x[b,i,j,k]", "kji"),
+        ("for b,i,k,j: y[b] max= x[b,i,j,k]", "ikj"),
+        ("scan i:\n    for b,k,j: y[b] max= x[b,i,j,k]", "ikj"),
+    ],
+)
+def test_the_first_of_several_indices_jointly(statement: str, order: str, raw: bool):
+    """Among small whole numbers ties abound; all goes to the first in the loops' order."""
+    text = f"batch b\nindex i, j < 3, k < 2\ninput x[b,i,j,k]\n{statement}\nminimize y\n"
+    derived = differentiate(program(text), wrt=("x",), simplify=not raw)
+    assert verify(derived) == []
+    assert program(shown(derived)) == derived
+    x = np.random.default_rng(1).integers(0, 3, size=(20, 3, 3, 2)).astype(float)
+    found = run(derived, {"x": x})["x.grad"]
+    assert (found.sum(axis=(1, 2, 3)) == 1).all()
+    nest = [0, *(1 + "ijk".index(name) for name in order)]
+    first = x.transpose(nest).reshape(len(x), -1).argmax(1)
+    places = found.transpose(nest).reshape(len(x), -1)
+    np.testing.assert_array_equal(places, np.eye(18)[first])
+
+
+def test_a_padded_window_gives_its_padding_nothing():
+    text = """
+        batch b
+        index r, s < 4, u, v < 3
+        input x[b,r,s]
+        for b,r,s: y[b,r,s] = max[u,v]((x[b,r+u-1,s+v-1] else 0))
+        for b: loss[b] = sum[r,s](y[b,r,s]*(r + 2*s))
+        minimize loss
+    """
+    holds(text)
 
 
 @pytest.mark.parametrize("raw", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,50 @@ def test_grad_with_updates_trains_the_same(run: Run, program: Path, tmp_path: Pa
 def test_check_says_so_where_nothing_is_wrong(run: Run, program: Path):
     assert run("check", program) == (0, f"{program}: no errors\n", "")
     out = run("check", "-v", program).out
-    assert "index k < 2\n" in out
+    assert "\nk < 2 " in out
     assert "input x: B × 3, float32\n" in out
     assert "input t: B, integers\n" in out
+
+
+RANGES = """\
+batch b < B
+index i < 8, k < 3
+let J = 4
+index h̃ < 2*J
+input x[b,t,i]
+input K[k] = [1,
+              2, 3]
+input label[b] in i
+input more[n,b] from "nowhere.npz"
+param W[i,h̃] = 0
+y[b,p] += K[k]*x[b,2*p+k,3]
+z[b,q] = y[b,q+1]
+for i: long[i] = W[i,0] + W[i,1] + W[i,2] + W[i,3] + W[i,4] + W[i,5]
+for m: T[2*m+1] = K[m]
+for g: u[g] = long[7-g]*W[2*g,0]
+"""
+
+TABLE = """\
+index < extent              fixed at
+b < B                       5:7       input x[b,t,i]
+i < 8                       2:11      index i < 8, k < 3
+k < 3                       2:18      index i < 8, k < 3
+h̃ < 8                       4:12      index h̃ < 2*J
+t < |t|                     5:7       input x[b,t,i]
+n < |n|                     9:7       input more[n,b] from "nowhere.npz"
+p < floor((|t| - 3)/2) + 1  11:20     y[b,p] += K[k]*x[b,2*p+k,3]
+q < floor((|t| - 3)/2)      12:14     z[b,q] = y[b,q+1]
+m < 3                       2:18      index i < 8, k < 3
+g < 4                       15:27     for g: u[g] = long[7-g]*W[2*g,0]
+
+"""
+
+
+def test_check_says_what_each_index_runs_over_and_where_that_is_fixed(run: Run, tmp_path: Path):
+    path = tmp_path / "ranges.ein"
+    path.write_text(RANGES, "utf-8")
+    out = run("check", "-v", path).out
+    assert out.startswith(TABLE)
 
 
 def test_check_shows_all_errors_and_warnings(run: Run, tmp_path: Path):
@@ -122,6 +164,43 @@ def test_check_grads_finds_the_wrong_one_of_two_contributions(run: Run, tmp_path
     err = run("check", "--grads", path).err
     assert err.count("-->") == 1
     assert " 10 | for b,i: W.grad[i] -= " in err
+
+
+def test_check_grads_of_two_objectives(run: Run, tmp_path: Path):
+    """A claim is about the nearest objective above; that of a param about the param's own."""
+    path = tmp_path / "game.ein"
+    path.write_text(
+        "batch b < B\ninput x[b]\nparam w = 1\nparam g = 2\n"
+        "y[b] = w*g*x[b]\nD[b] = y[b]^2\nG[b] = y[b]*w\n"
+        "minimize D over w\n"
+        "for b: y.grad[b] += 2*D.grad[b]*y[b]\n"
+        "minimize G over g\n"
+        "for b: y.grad[b] += 2*w*G.grad[b]\n"
+        "for b: w.grad += 1/B*y.grad[b]*g*x[b]\n"
+        "for b: g.grad += 1/B*y.grad[b]*w*x[b]\n"
+    )
+    code, out, err = run("check", "--grads", path)
+    assert code == 1
+    assert out.splitlines()[:4] == [
+        "y.grad of D, written by hand: OK",
+        "w.grad of D, written by hand: OK",
+        "y.grad of G, written by hand: WRONG",
+        "g.grad of G, written by hand: OK",
+    ]
+    assert out.count(", derived: OK") == 4
+    assert err.count("error[") == 1
+    assert " 11 | for b: y.grad[b] += 2*w*G.grad[b]\n" in err
+
+
+def test_run_shows_the_mean_of_each_objective(run: Run, tmp_path: Path):
+    path = tmp_path / "game.ein"
+    path.write_text(
+        "batch b < B\ninput x[b] = [1, 3]\nparam w = 1\nparam g = 2\n"
+        "D[b] = w*x[b]\nG[b] = g*x[b]^2\nminimize D over w\nminimize G over g\n"
+    )
+    assert run("run", path).out.endswith("mean D = 2.0\nmean G = 10.0\n")
+    found = json.loads(run("run", path, "--json").out)
+    assert (found["loss"], found["reports"]) == (2, {"train": {"G": 10}, "holdout": {}})
 
 
 def test_check_grads_with_nothing_to_check(run: Run, tmp_path: Path):

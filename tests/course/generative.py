@@ -1,4 +1,4 @@
-"""Peers of the models that generate: two autoencoders, and two adversaries."""
+"""Peers of the models that generate: two autoencoders."""
 
 from __future__ import annotations
 
@@ -35,19 +35,3 @@ def vq_vae(x, We, E, Wd) -> Values:
     book = F.mse_loss(e, z.detach(), reduction="none").sum(1)
     commitment = F.mse_loss(z, e.detach(), reduction="none").sum(1)
     return {"code": code, "q": q, "book": book, "loss": made + book + commitment / 4}
-
-
-@enter(PEERS)
-def gan(x, Wg, Vg, Wd, vd, noise) -> Values:
-    """The generator's loss by a discriminator that is held fixed, and the other way round."""
-
-    def judged(picture, W, v):
-        return torch.tanh(picture @ W.T) @ v
-
-    fake = torch.tanh(noise @ Wg.T) @ Vg.T
-    one, zero = torch.ones(len(x)).double(), torch.zeros(len(x)).double()
-    cost = F.binary_cross_entropy_with_logits
-    real, found = judged(x, Wd, vd), judged(fake.detach(), Wd, vd)
-    lossD = cost(real, one, reduction="none") + cost(found, zero, reduction="none")
-    lossG = cost(judged(fake, Wd.detach(), vd.detach()), one, reduction="none")
-    return {"fake": fake, "lossD": lossD, "lossG": lossG, "loss": lossD + lossG}

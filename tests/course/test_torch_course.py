@@ -30,6 +30,8 @@ PEERS = {
 }
 OPTIMIZERS = {f"course/{name}" for name in ("sgd", "momentum", "rmsprop", "adam", "clipping")}
 """Held to PyTorch's own, step by step, in `test_torch_optimizers`."""
+ADVERSARIES = {"course/gan"}
+"""The same, in `test_torch_gan`."""
 CLOSE = 1e-10
 
 
@@ -92,5 +94,5 @@ def test_every_tensor_equals_the_loop_nest(name: str):
 
 
 def test_every_file_has_a_peer():
-    assert FILES.keys() == PEERS.keys() | OPTIMIZERS
+    assert FILES.keys() == PEERS.keys() | OPTIMIZERS | ADVERSARIES
     assert len(FILES) >= 51

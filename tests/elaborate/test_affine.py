@@ -9,7 +9,7 @@ from einbatch.elaborate.extents import show
 from einbatch.elaborate.polynomial import simplest
 from einbatch.ir import Apply, Constant, Extent, IndexValue, Number, Read
 from einbatch.ir.build import add, call, divide, multiply, negate, subtract
-from tests.elaborate.answers import codes, program
+from tests.elaborate.answers import codes, program, statements
 
 INDEX, OTHER, N = IndexValue("i"), IndexValue("j"), Extent("n")
 TWO, THREE = Number(2), Number(3)
@@ -99,3 +99,16 @@ def test_extents_that_data_fix_count_only_as_the_last_digit():
     program("input v[i]\nT[3*i+1] = v[i]\n")
     program("index k < 3\ninput v[i]\nT[3*i+k] = v[i]*k\n")
     assert codes("index k < 3\ninput v[i]\nT[i+k] = v[i]*k\n") == ["E0407"]
+
+
+def test_small_index_spaces_are_counted():
+    head = "index i < 4, j < 3\n"
+    program(head + "T[i+j,i-j+2] = i*j\n")
+    program(head + "T[2*i+3*j,2*i-3*j+6] = i*j\n")
+    assert codes(head + "T[i+j,2*i+2*j] = i*j\n") == ["E0407"]
+    assert codes("index i < 400, j < 300\nT[i+j,i-j+299] = i*j\n") == ["E0407"]
+
+
+def test_the_last_element_of_a_clamped_axis_is_a_number_where_it_is_known():
+    text = "index i < 4\ninput x[i]\ny[i] = x[clamp(i+1)] + z[clamp(i)]\ninput z[k]\n"
+    assert statements(text)[-1].endswith("x[clamp(i+1, 0, 3)] + z[clamp(i, 0, |k|-1)]")

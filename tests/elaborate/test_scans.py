@@ -20,6 +20,8 @@ def scan(*lines: str, head: str = "scan t:") -> str:
         ["h[t] = x[t] + (h[t-1] else x[0])"],
         ["h[t] = x[t] + (h[t-lag] else 0)"],
         ["h[t] = x[t] + (h[t-3] else (h[t-1] else 1))"],
+        ["for i: h[t] += x[t]*(h[t-1-i] else 1)"],
+        ["h[t] = sum[i](h[t-2*i-1] else 1)"],
         ["h[t] = (g[t-1] else 0)", "g[t] = h[t] + x[t]"],
         ["h[t] = x[n[t]]"],
         ["for i,j: h[i,t] += z[i,j]*(h[j,t-1] else 1)", "for i: h[i,t] += x[t]"],
@@ -46,6 +48,7 @@ def test_downward_the_later_round_is_the_earlier_one():
         "(h[t+lag] else 0)",
         "(h[t-lag+3] else 0)",
         "(h[2*t-t+1] else 0)",
+        "sum[i](h[t-3+i] else 0)",
         "(h[2*t-9] else 0)",
         "(h[4-t] else 0)",
         "h[mod(t-1)]",
@@ -76,13 +79,43 @@ def test_a_round_reads_its_own_values_once_they_are_written():
     program(scan("g[t] = x[t]", "h[t] = g[t]"))
     assert codes(scan("h[t] = g[t]", "g[t] = x[t]")) == ["E0410"]
     assert codes(scan("h[t] = h[t] + x[t]")) == ["E0410"]
+    assert codes(scan("h[t] = sum[i](h[t-i] else 0)")) == ["E0410"]
 
 
 def test_writing_behind_and_ahead():
-    assert codes(scan("h[t-1] += x[t]", head="w[t] = 0\nscan t:"))[0] == "E0423"
+    program(scan("(h[t-1] else 0) += x[t]", head="h[t] = 0\nscan t:"))
+    head = "h[t] = 0\nscan t:"
+    program(scan("g[t] = (h[t-2] else 0)", "(h[t-1] else 0) += x[t]", head=head))
+    assert codes(scan("g[t] = (h[t-2] else 0)", "(h[4-t] else 0) += x[t]", head=head)) == ["E0425"]
+    found = codes(scan("g[t] = h[t]", "(h[t-1] else 0) += x[t]", head="h[t] = 0\nscan t:"))
+    assert found == ["E0423"]
+    found = codes(scan("g[t] = h[t-1] else 0", "(h[t-1] else 0) += x[t]", head="h[t]=0\nscan t:"))
+    assert found == ["E0408"]
     program(scan("g[t] = h[t]*x[t]", "(h[t+1] else 0) += g[t]", head="h[t] = 1\nscan t:"))
     found = codes(scan("g[t] = h[t]*x[t]", "h[t] += g[t]", head="h[t] = 1\nscan t:"))
     assert found == ["E0408"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["f[t+1] = x[t]*f[t+0]"],
+        ["f[t+1] = x[t]*(f[t-1] else 1)"],
+        ["f[t+2] = x[t] + f[t+1]*f[t+0]"],
+        ["for i,j: f[i,t+1] += z[i,j]*f[j,t+0]"],
+        ["for i,j: f[i,t+1] += z[i,j]*f[j,t+0]", "for i: f[i,t+1] += x[t]"],
+        ["f[t+1] = x[t]*f[t+0]", "s[t] = f[t+1]"],
+    ],
+)
+def test_a_round_that_writes_ahead_reads_what_is_there_by_then(lines: list[str]):
+    program(scan(*lines))
+    read = "for i: g[i,t] = f[i,t+2] else 0" if "i" in lines[0] else "g[t] = f[t+3] else 0"
+    assert codes(scan(*lines, read)) == ["E0423"]
+
+
+def test_a_round_that_writes_ahead_has_not_written_yet():
+    assert codes(scan("f[t+1] = x[t] + f[t+1]")) == ["E0410"]
+    assert codes(scan("f[t+1] = x[t]", "f[t+1] += f[t+1]")) == ["E0408"]
 
 
 def test_without_the_index_a_round_only_accumulates():

@@ -57,8 +57,30 @@ def test_losses_that_are_averaged_twice(value: str, place: str):
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("m[b] = x[b,0]^2/B\nloss[b] = m[b] + C\n", "x[b,0]^2/B"),
+        ("m = mean[b](x[b,0]^2)\nloss[b] = 2*m\n", "mean[b](x[b,0]^2)"),
+        ("for b,i: m[b] += x[b,i]/B\nq[b] = -m[b]\nfor b: loss[b] += q[b]\n", "x[b,i]/B"),
+        ("r[b] = x[b,0]/B\nm[b] = r[b]\nloss[b] = m[b] + 3*m[b] + r[b]\n", "x[b,0]/B"),
+    ],
+)
+def test_losses_that_are_averaged_by_another_name(text: str, place: str):
+    assert warned(f"{text}minimize loss\n") == [("W0402", place)]
+
+
+def test_each_objective_is_averaged_once():
+    text = "a[b] = W[0]*x[b,0]/B\nc[b] = C*x[b,0]/B\nminimize a over W\nminimize c over C\n"
+    assert warned(text) == [("W0402", "W[0]*x[b,0]/B"), ("W0402", "C*x[b,0]/B")]
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "μ = mean[b](x[b,0])\nloss[b] = (x[b,0] - μ)^2\nminimize loss\n",
+        "μ = mean[b](x[b,0])\nloss[b] = (x[b,0] - μ)*x[b,1]\nminimize loss\n",
+        "μ = mean[b](x[b,0])\nloss[b] = x[b,1]*μ\nminimize loss\n",
+        "μ = mean[b](x[b,0])\nloss[b] = μ/x[b,1]\nminimize loss\n",
         "loss[b] = x[b,0]^2\nminimize loss\n",
         "loss = mean[b](x[b,0]^2)\nminimize loss\n",
         "loss = sum[b](x[b,0]^2/B)\nminimize loss\n",

@@ -4,16 +4,21 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
+import lark
 import pytest
 from lark import Lark, logger
 from lark.exceptions import GrammarError, LexError
 
+from einbatch.diagnostics import Source
 from einbatch.syntax import grammar
 from einbatch.syntax.expected import KEYWORDS, STARTERS
 from einbatch.syntax.grammar import grammar_text
 from einbatch.syntax.parse import OPTIONS
+
+parse = import_module("einbatch.syntax.parse")  # the package has its function by that name
 
 
 def conflicts(text: str, **options: object) -> list[str]:
@@ -83,3 +88,30 @@ def test_the_packaged_grammar_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
     packaged.parent.mkdir(parents=True)
     packaged.write_text("// packaged", encoding="utf-8")
     assert grammar_text() == "// packaged"
+
+
+def test_the_tables_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made: list[str] = []
+    monkeypatch.setattr(parse, "TABLES", tmp_path / "ein.tables")
+    real = lark.lark.load_grammar
+    monkeypatch.setattr(lark.lark, "load_grammar", lambda *a: made.append("") or real(*a))
+
+    def statements() -> object:
+        return parse.parser.__wrapped__().parse(Source("t", "y = σ(x)²\n"))
+
+    first = statements()
+    assert statements() == first
+    assert len(made) == 1
+    stored = (tmp_path / "ein.tables").read_bytes()
+    for damaged in (stored[:40_000], b"", b"0" * 64 + stored[64:]):  # the last: of another grammar
+        (tmp_path / "ein.tables").write_bytes(damaged)
+        assert statements() == first
+        assert (tmp_path / "ein.tables").read_bytes()[:64] == stored[:64]
+    assert len(made) == 4
+
+
+def test_a_folder_that_cannot_be_written_keeps_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(parse, "TABLES", tmp_path / "no folder" / "ein.tables")
+    assert parse.parser.__wrapped__().parse(Source("t", "y = 1\n"))

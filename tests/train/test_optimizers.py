@@ -131,3 +131,27 @@ def test_training_needs_an_objective_and_updates():
         eb.parse("param c = 1\ntrain sgd(lr=1)")
     with pytest.raises(eb.EinbatchError, match="there are no params"):
         eb.parse("input c\nL = c\nminimize L\ntrain sgd(lr=1)")
+
+
+def test_each_objective_has_its_own_updates_and_its_own_clipping():
+    text = (
+        "param w = 3\nparam v = 4\nparam g = 2\nA = w^2 + v^2\nC = g^2*w\n"
+        "minimize A over w, v\nmaximize C over g\ntrain sgd(lr=0.1, clip_norm=1)\n"
+    )
+    tree = parse(Source("t.ein", text))
+    assert unparse(inline_optimizer(tree, elaborate(tree))).split("C = g^2*w\n")[1] == (
+        "minimize A over w, v\n"
+        "clip_square += w.grad^2\n"
+        "clip_square += v.grad^2\n"
+        "clip = min(1, 1/(sqrt(clip_square) + 1e-6))\n"
+        "w_descent = clip*w.grad\n"
+        "w -= 0.1*w_descent\n"
+        "v_descent = clip*v.grad\n"
+        "v -= 0.1*v_descent\n"
+        "maximize C over g\n"
+        "clip_square2 += g.grad^2\n"
+        "clip2 = min(1, 1/(sqrt(clip_square2) + 1e-6))\n"
+        "g_descent = -clip2*g.grad\n"
+        "g -= 0.1*g_descent\n"
+        "train\n"
+    )

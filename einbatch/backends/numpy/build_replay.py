@@ -1,11 +1,14 @@
-"""Compiles `replay.c` while einbatch is installed; hatchling calls this (see pyproject.toml).
+"""Compiles `replay.c`, and the grammar, while einbatch is installed.
 
-Without a C compiler einbatch is installed all the same, and says so.
+hatchling calls this (see pyproject.toml). Without a C compiler einbatch is installed all
+the same, and says so.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +31,7 @@ class ReplayBuildHook(BuildHookInterface):
         """Before anything is collected."""
         if self.target_name != "wheel":
             return
+        build_data["artifacts"].append(tables(Path(self.root)))
         try:
             built = compiled(Path(self.root))
         except Exception as error:  # whatever a tool chain raises where it is not whole
@@ -37,6 +41,14 @@ class ReplayBuildHook(BuildHookInterface):
         if version != "editable":
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
+
+
+def tables(root: Path) -> str:
+    """Makes the tables of the grammar's parser; their path below the root."""
+    code = "from einbatch.syntax.parse import TABLES, parser; parser(); print(TABLES)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    return f"/{Path(done.stdout.strip()).relative_to(root).as_posix()}"
 
 
 def compiled(root: Path) -> str:

@@ -64,8 +64,19 @@ def is_available() -> bool:
     if blas is None:
         return False
     _replay.use_blas(blas.addresses, blas.bits)
-    _replay.use_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    use_threads(cores())
     return True
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(count: int) -> None:
+    """How many threads share the rows of large groups of loops; no result depends on it."""
+    assert _replay is not None
+    _replay.use_threads(count)
 
 
 def describe() -> str:

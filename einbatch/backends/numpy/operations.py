@@ -96,18 +96,23 @@ def _matmul(writer: Writer, number: int) -> Lines:
     shape, strides, alpha = writer.plan.values[number].attributes
     assert isinstance(shape, tuple)
     assert isinstance(strides, tuple)
+    assert isinstance(alpha, float)
+    beta = 0.0
     if number in writer.moved:
         update = writer.moved[number]
-        writer.alias(update, writer.plan.values[update].arguments[0])
-        _, offset, steps, guards = view_attributes(writer.plan.values[update], 2)
+        into = writer.plan.values[update]
+        writer.alias(update, into.arguments[0])
+        _, offset, steps, guards = view_attributes(into, 2)
         place = (update, cast(Shape, shape), cast(Shape, strides), offset, steps, guards)
         out, lines = writer.view_of(*place)
+        alpha = -alpha if into.attributes[0] == "-=" else alpha
+        beta = 0.0 if into.attributes[0] == "=" else 1.0
     else:
         writer.define(number)
         out, lines = writer.view_of(number, cast(Shape, shape), cast(Shape, strides), 0)
-    if alpha != 1:
-        return [*lines, f"accumulate({out}, {left}, {right}, {alpha!r}, 0.0)"]
-    return [*lines, f"np.matmul({left}, {right}, {out})"]
+    if alpha == 1 and beta == 0:
+        return [*lines, f"np.matmul({left}, {right}, {out})"]
+    return [*lines, f"accumulate({out}, {left}, {right}, {alpha!r}, {beta!r})"]
 
 
 def _accumulate(writer: Writer, number: int) -> Lines:
@@ -201,7 +206,8 @@ def _scatter(writer: Writer, number: int) -> Lines:
     (operator,) = value.attributes
     assert isinstance(operator, str)
     lines = _copied(writer, number, base, writer.define(number))
-    flat = writer.flat(number)
+    items = writer.plan.values[value.arguments[2]].shape
+    flat = writer.flat(number, items[1] if len(items) == 2 else 1)
     into = "np.put" if operator == "=" else f"np.{ACCUMULATE[operator]}.at"
     if len(names) == 3:
         return [*lines, f"scatter({into}, {flat}, {', '.join(names)})"]

@@ -67,12 +67,14 @@ def lay_out(notes: Notes, left: Array, right: Array, out: Array, alpha: float, b
     if out.dtype.kind != "f" or not left.dtype == right.dtype == out.dtype:
         raise InternalError(f"a product of {left.dtype} and {right.dtype} into {out.dtype}")
     stack = out.shape[:-2]
-    if stack and out.shape[-2:] == (1, 1) and alpha == 1 and beta in (0, 1):
+    in_rows = left.strides[-1] == left.itemsize or left.shape[-1] == 1
+    if out.shape[-1] == 1 and in_rows and alpha == 1 and beta in (0, 1):
+        # Row by row, with what makes and what takes them; BLAS would go over memory again.
         if beta == 0:
             notes.copy(out, 0)
-        shape = (*stack, left.shape[-1])
-        rows, columns = left[..., 0, :], right[..., :, 0]
-        notes.dot(np.broadcast_to(rows, shape), np.broadcast_to(columns, shape), out[..., 0, 0])
+        shape = (*stack, *left.shape[-2:])
+        vector = np.broadcast_to(right[..., None, :, 0], shape)
+        notes.dot(np.broadcast_to(left, shape), vector, out[..., 0])
         return
     target = _matrix(out, stack)
     if target.is_plain or target.transposed.is_plain:

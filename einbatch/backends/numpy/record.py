@@ -153,16 +153,24 @@ class Recorder:
         self, name: str, flat: Array, places: Array, items: Array, mask: Array | None = None
     ) -> None:
         """Items put or accumulated at places of a flat array, where the mask is."""
+        if items.ndim == 2 == flat.ndim:
+            return self._scatter_rows(name, flat, places, items)
         given = [places, items, *([] if mask is None else [mask])]
         shape = np.broadcast_shapes(*(a.shape for a in given))
         operands = [_operand(a, shape) for a in given]
-        whole = Operand(
-            native.address(flat), (0,) * len(shape), flat.nbytes, is_written=True, is_scattered=True
-        )
-        operands.insert(2, whole)
+        operands.insert(2, _scattered(flat, len(shape)))
         masked = "" if mask is None else "masked_"
         function = _named(f"{masked}{name}_{_code(flat)}")
-        self._loop(function, 0, shape, tuple(operands), by=None)
+        return self._loop(function, 0, shape, tuple(operands), by=None)
+
+    def _scatter_rows(self, name: str, flat: Array, places: Array, items: Array) -> None:
+        width = np.array([items.shape[1]], np.int64)
+        self.kept.append(width)
+        row = Operand(native.address(items), (items.strides[0],), items.strides[0])
+        operands = (_operand(places, places.shape), row, _scattered(flat, 1))
+        function = _named(f"{name}_rows_{_code(flat)}")
+        weight = items.shape[1]
+        self._loop(function, native.address(width), places.shape, operands, weight, by=None)
 
     def check(self, number: int, source: Array, extent: int) -> None:
         """That integers are inside an axis."""
@@ -260,6 +268,12 @@ def _operand(array: Array, shape: Shape, *, is_written: bool = False) -> Operand
     # A copy may have fewer axes than its source, where those have the extent 1.
     strides = (*(0,) * (len(shape) - array.ndim), *steps[max(0, array.ndim - len(shape)) :])
     return Operand(native.address(array), strides, array.itemsize, is_written)
+
+
+def _scattered(flat: Array, axes: int) -> Operand:
+    """All of an array, written at computed places."""
+    pointer = native.address(flat)
+    return Operand(pointer, (0,) * axes, flat.nbytes, is_written=True, is_scattered=True)
 
 
 def _one_axis(operands: tuple[Operand, ...], shape: Shape) -> tuple[Operand, ...]:

@@ -34,6 +34,11 @@ typedef void (*inner_loop)(char **, const npy_intp *, const npy_intp *, void *);
             const from *restrict in = (const from *)args[0];                                 \
             to *restrict out = (to *)args[1];                                                \
             for (npy_intp k = 0; k < n; k++) out[k] = (to)in[k];                             \
+        } else if (steps[0] == 0 && steps[1] == sizeof(to)) {                                \
+            to one = (to)AT(from, 0, 0), zero = 0, *out = (to *)args[1];                     \
+            if (memcmp(&one, &zero, sizeof one) == 0) memset(out, 0, (size_t)n * sizeof one); \
+            else                                                                             \
+                for (npy_intp k = 0; k < n; k++) out[k] = one;                               \
         } else                                                                               \
             for (npy_intp k = 0; k < n; k++) AT(to, 1, k) = (to)AT(from, 0, k);              \
     }
@@ -173,13 +178,32 @@ static void take(ARGUMENTS) {
             statement;                                                                       \
         }                                                                                    \
     }
+/* the same of rows; `data` is how long they are */
+#define SCATTER_PIECES(name, type, statement)                                                \
+    VECTORS static void name(ARGUMENTS) {                                                    \
+        int64_t width = *(const int64_t *)data;                                              \
+        for (npy_intp k = 0; k < dimensions[0]; k++) {                                       \
+            type *row = (type *)args[2] + AT(int64_t, 0, k) * width;                         \
+            const type *items = (const type *)(args[1] + k * steps[1]);                      \
+            INDEPENDENT                                                                      \
+            for (int64_t j = 0; j < width; j++) {                                            \
+                type *at = row + j, item = items[j];                                         \
+                statement;                                                                   \
+            }                                                                                \
+        }                                                                                    \
+    }
 #define SCATTERS(suffix, type)                                                               \
     SCATTER(put_##suffix, type, *at = item)                                                  \
     SCATTER(add_##suffix, type, *at += item)                                                 \
     SCATTER(subtract_##suffix, type, *at -= item)                                            \
     SCATTER(multiply_##suffix, type, *at *= item)                                            \
     SCATTER(maximum_##suffix, type, if (item > *at || item != item) *at = item)              \
-    SCATTER(minimum_##suffix, type, if (item < *at || item != item) *at = item)
+    SCATTER(minimum_##suffix, type, if (item < *at || item != item) *at = item)              \
+    SCATTER_PIECES(add_rows_##suffix, type, *at += item)                                     \
+    SCATTER_PIECES(subtract_rows_##suffix, type, *at -= item)                                \
+    SCATTER_PIECES(multiply_rows_##suffix, type, *at *= item)                                \
+    SCATTER_PIECES(maximum_rows_##suffix, type, if (item > *at || item != item) *at = item)  \
+    SCATTER_PIECES(minimum_rows_##suffix, type, if (item < *at || item != item) *at = item)
 SCATTERS(f, float)
 SCATTERS(d, double)
 SCATTERS(l, int64_t)
@@ -262,7 +286,8 @@ struct named_loop {
         ROW(maximum_##suffix), ROW(minimum_##suffix), ROW(masked_put_##suffix),              \
         ROW(masked_add_##suffix), ROW(masked_subtract_##suffix),                             \
         ROW(masked_multiply_##suffix), ROW(masked_maximum_##suffix),                         \
-        ROW(masked_minimum_##suffix)
+        ROW(masked_minimum_##suffix), ROW(add_rows_##suffix), ROW(subtract_rows_##suffix),   \
+        ROW(multiply_rows_##suffix), ROW(maximum_rows_##suffix), ROW(minimum_rows_##suffix)
 
 static const struct named_loop LOOPS[] = {
     ROW(copy_b),   ROW(copy_f),   ROW(copy_d),   ROW(copy_l),   ROW(cast_bf),     ROW(cast_bd),

@@ -38,6 +38,10 @@ class Runner:
         self._step: Replayed | None = None
         self._handed: dict[int, Array] = {}
 
+    def describe(self) -> str:
+        """How the module's step runs here."""
+        return native.describe()
+
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs, by name, as arrays of the caller's own.
 

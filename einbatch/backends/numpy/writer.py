@@ -154,14 +154,15 @@ class Writer:
     def _outside(self, number: int) -> list[str]:
         return self.setup if self.plan.constant[self.plan.roots[number]] else self.views
 
-    def flat(self, number: int) -> str:
-        """The variable of a value's memory as one axis."""
+    def flat(self, number: int, piece: int = 1) -> str:
+        """The variable of a value's memory as one axis, or as rows of some length."""
         size = self.plan.values[number].size
-        return self.view_of(number, (size,), contiguous((size,)), 0)[0]
+        shape = (size,) if piece == 1 else (size // piece, piece)
+        return self.view_of(number, shape, contiguous(shape), 0)[0]
 
 
 def find_moved(plan: Plan) -> dict[int, int]:
-    """The values that are computed only to be put into a part of carried memory next."""
+    """The values that are computed only to be put, or products to be added, to carried memory."""
     uses = [0] * len(plan.values)
     for value in plan.values:
         for argument in value.arguments:
@@ -173,7 +174,7 @@ def find_moved(plan: Plan) -> dict[int, int]:
     for number, value in enumerate(plan.values):
         if value.operation in UNSEEN:
             continue
-        if value.operation == "update" and value.attributes[0] == "=":
+        if value.operation == "update" and value.attributes[0] in ("=", "+=", "-="):
             new = value.arguments[1]
             inside = plan.roots[number] != number and not view_attributes(value, 2)[3]
             if inside and new == computed and uses[new] == 1 and _may_move(plan, new, number):
@@ -189,6 +190,8 @@ def _may_move(plan: Plan, number: int, update: int) -> bool:
         return False
     if value.operation == "matmul":
         return view_attributes(into, 2)[0] == contiguous(value.shape)
+    if into.attributes[0] != "=":
+        return False
     return value.operation in POINTWISE and value.operation != "where"
 
 

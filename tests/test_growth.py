@@ -1,0 +1,31 @@
+"""What compiling costs grows with the program, and no faster.
+
+Counted in function calls, which no other work on the machine changes.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+
+import numpy as np
+
+import einbatch as eb
+from benchmarks.texts import perceptron_text
+
+FEW, MANY = 20, 140
+
+
+def calls(layers: int) -> int:
+    """The calls that it takes from a perceptron's text to the end of its first step."""
+    text = perceptron_text([4] * (layers + 1), 0.1)
+    profile = cProfile.Profile()
+    profile.enable()
+    eb.parse(text).trainer().step(x=np.ones((2, 4)), t=np.zeros(2, int))
+    profile.disable()
+    return pstats.Stats(profile).total_calls
+
+
+def test_seven_times_the_layers_take_seven_times_the_calls():
+    calls(2)  # imports, and makes tables
+    assert calls(MANY) < MANY / FEW * calls(FEW)
