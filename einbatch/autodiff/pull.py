@@ -217,7 +217,8 @@ class Pull:
 
     def known(self, index: str) -> Index:
         """An index of the program, or a new one."""
-        return next(i for i in (*self.program.indices, *self.indices) if i.name == index)
+        declared = self.program.find_index(index)
+        return declared or next(item for item in self.indices if item.name == index)
 
     def renamed(self, index: str) -> str:
         """A new index of the same extent."""

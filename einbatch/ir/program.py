@@ -15,7 +15,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -278,6 +278,10 @@ class Program:
         ends = [*starts[1:], len(self.updates)]
         return tuple(self.updates[a:b] for a, b in zip(starts, ends, strict=True))
 
+    _writers: dict[str, list[Step]] = field(
+        default_factory=dict[str, list[Step]], init=False, compare=False, repr=False
+    )
+
     def find_tensor(self, name: str) -> Tensor | None:
         """The tensor of that name, or None."""
         if not self._tensors:
@@ -297,6 +301,14 @@ class Program:
     def index(self, name: str) -> Index:
         """The index of that name; KeyError if there is none."""
         return _known(self.find_index(name), name)
+
+    def writers(self, name: str) -> Sequence[Step]:
+        """The forward steps that write a tensor, a scan once for each write in it, in order."""
+        if not self._writers:
+            for step in self.statements:
+                for statement in statements_of((step,)):
+                    self._writers.setdefault(statement.target, []).append(step)
+        return self._writers.get(name, ())
 
     def of_kind(self, kind: Kind) -> tuple[Tensor, ...]:
         """The tensors of a kind, in order."""

@@ -43,7 +43,6 @@ from einbatch.ir.traverse import (
     rebuild,
     substitute,
     walk,
-    written,
 )
 
 Fresh = dict[str, str]
@@ -67,18 +66,15 @@ def find_definition(program: Program, read: Read, fresh: Fresh | None = None) ->
 
 def find_statement(program: Program, tensor: str) -> Statement | None:
     """The one statement that gives a tensor its value by `=` or `+=`, over bare subscripts."""
-    if sum(target == tensor for target in written(program.statements)) != 1:
+    writers = program.writers(tensor)
+    found = writers[0] if len(writers) == 1 else None
+    if not isinstance(found, Statement) or found.operator not in ("=", "+="):
         return None
-    found = [
-        step
-        for step in program.statements
-        if isinstance(step, Statement) and step.target == tensor and step.operator in ("=", "+=")
-    ]
-    if not found or any(read.tensor == tensor for read in reads(found[0].value)):
+    if any(read.tensor == tensor for read in reads(found.value)):
         return None
-    names = [item.index for item in found[0].subscripts if isinstance(item, IndexValue)]
-    distinct = len(set(names)) == len(found[0].subscripts)
-    return found[0] if distinct else None
+    names = [item.index for item in found.subscripts if isinstance(item, IndexValue)]
+    distinct = len(set(names)) == len(found.subscripts)
+    return found if distinct else None
 
 
 def instantiate(

@@ -29,7 +29,7 @@ through tensors that name a part:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -46,10 +46,14 @@ def stabilize(program: Program) -> Program:
     definition is looked for among the statements there alone.
     """
     fresh: Fresh = {}
+    writers: dict[str, list[Step]] = {}
+    for step in program.updates:
+        for name in dict.fromkeys(written([step])):
+            writers.setdefault(name, []).append(step)
     updates = (
         step
         for block in _blocks(program)
-        for step in _rewritten(_alone(program, block), block, fresh)
+        for step in _rewritten(_alone(program, block, writers), block, fresh)
     )
     result = replace(
         program,
@@ -80,11 +84,12 @@ def _blocks(program: Program) -> Iterator[tuple[Step, ...]]:
         yield tuple(steps)
 
 
-def _alone(program: Program, block: tuple[Step, ...]) -> Program:
+def _alone(program: Program, block: tuple[Step, ...], writers: Mapping[str, list[Step]]) -> Program:
     """The program of a block, and of what else writes the same: that has no one definition."""
-    own = set(written(block))
-    others = (s for s in program.updates if s not in block and own & {*written([s])})
-    return replace(program, statements=(*block, *others))
+    own = {id(step) for step in block}
+    others = (s for name in dict.fromkeys(written(block)) for s in writers[name])
+    apart = (step for step in others if id(step) not in own and step not in block)
+    return replace(program, statements=(*block, *apart))
 
 
 def _stable(
@@ -94,14 +99,13 @@ def _stable(
 
     It binds none of the statement's own indices.
     """
+    if not isinstance(node, Apply) or node.primitive not in ("log", "div"):
+        return None
     tried = dict(fresh)
-    match node:
-        case Apply(primitive="log", arguments=(argument,)):
-            found = match_log(program, argument, tried)
-        case Apply(primitive="div"):
-            found = match_softmax(program, node, tried)
-        case _:
-            return None
+    if node.primitive == "log":
+        found = match_log(program, node.arguments[0], tried)
+    else:
+        found = match_softmax(program, node, tried)
     if found is not None:
         found = rename_apart(program, found, indices, tried)
     if found is None or set(free_indices(found)) != set(free_indices(node)):

@@ -106,7 +106,7 @@ def _inlined(
     for objective, (start, end) in zip(
         program.objectives, pairwise((*lines, len(others))), strict=True
     ):
-        names = program.params_of(objective)
+        names = frozenset(program.params_of(objective))
         params = [s for s in others if isinstance(s, n.Param) and s.name.key in names]
         ascends = objective.sense == "maximize"
         writer = _Writer(settings, program.cotangent, taken, span, ascends)
