@@ -255,7 +255,7 @@ def _whole_pieces(
         if low.extents[own] != shape[axis]:
             break
         names.insert(0, own)
-    return tuple(names)
+    return tuple(names) if prod(low.shape(names)) > 1 else ()
 
 
 def _base(low: Lowering, statement: Statement) -> int:
