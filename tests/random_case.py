@@ -87,6 +87,8 @@ class Case:
                 arrays[known.name] = np.array(values).reshape(shape)
             else:
                 arrays[known.name] = draws.integers(0, self.sizes[known.member], shape)
+        if "training" in self.draws:
+            arrays["training"] = np.array(float(draws.integers(0, 2)))
         return arrays
 
     def is_batched(self, known: Known) -> bool:

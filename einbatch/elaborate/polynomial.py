@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from einbatch.ir import Apply, Expression, Number
+from einbatch.ir import Apply, Expression, Extent, Number
 
 Monomial = tuple[Expression, ...]
 Polynomial = dict[Monomial, Fraction]
@@ -43,6 +43,16 @@ def constant_difference(a: Expression, b: Expression) -> int | None:
         return None
     value = difference.get((), Fraction(0))
     return int(value) if value.denominator == 1 else None
+
+
+def is_at_least(a: Expression, b: Expression) -> bool:
+    """True where `a >= b` is plain to see: each extent, of which they are made, is 1 or more."""
+    difference = _sum((_polynomial(a), _times({(): Fraction(-1)}, _polynomial(b))))
+    constant = difference.pop((), Fraction(0))
+    if any(coefficient < 0 for coefficient in difference.values()):
+        return False
+    plain = all(isinstance(atom, Extent) for key in difference for atom in key)
+    return constant + (sum(difference.values()) if plain else 0) >= 0
 
 
 def _polynomial(expression: Expression) -> Polynomial:

@@ -14,7 +14,7 @@ from einbatch.diagnostics import Span, fail
 from einbatch.elaborate.affine import Affine, affine_form, integer_of, range_left
 from einbatch.elaborate.bounds import largest_reached
 from einbatch.elaborate.extents import Extents, Variable
-from einbatch.elaborate.polynomial import simplest
+from einbatch.elaborate.polynomial import is_at_least, simplest
 from einbatch.ir import (
     Expression,
     IndexValue,
@@ -34,6 +34,11 @@ class Access:
     form: Affine | None
     writes: bool
     span: Span
+
+    @property
+    def reaches(self) -> bool:
+        """True of a write that an axis has to have room for; a cotangent has its tensor's axes."""
+        return self.writes and ".grad" not in self.axis[1]
 
 
 @dataclass(slots=True)
@@ -59,40 +64,31 @@ class Ranges:
                 if found is not None:
                     self.extents.settle_now(("index", index), *found)
                     return True
-        for every in (True, False):
-            for access in accesses:
-                if access.writes and not self.is_known(access.axis):
-                    found = self.farthest(access.axis, accesses, every=every)
-                    if found is not None:
-                        self.extents.settle_now(access.axis, *found)
-                        return True
+        return any(self.one_axis(accesses, every=every) for every in (True, False))
+
+    def one_axis(self, accesses: tuple[Access, ...], *, every: bool) -> bool:
+        """Fixes an axis by all that is written along it, or by what is known of that."""
+        written = [a for a in accesses if a.reaches and not self.is_known(a.axis)]
+        for axis in dict.fromkeys(self.extents.root(access.axis) for access in written):
+            along = [a for a in written if self.extents.root(a.axis) == axis]
+            settled = [a for a in along if self.settled(a)]
+            found = [(self.reached(a), a.span) for a in settled]
+            reached = [(value, span) for value, span in found if value is not None]
+            if reached and (len(settled) == len(along) or not every):
+                self.extents.settle_now(axis, *self.largest(reached))
+                return True
         return False
 
-    def farthest(
-        self, axis: Variable, accesses: tuple[Access, ...], *, every: bool
-    ) -> tuple[Expression, Span] | None:
-        """The extent that an axis needs for all that is written there, and where that is said.
-
-        None where nothing is known, or where with `every` something is not known yet.
-        """
-        root = self.extents.root(axis)
-        found: list[tuple[Expression, Span]] = []
-        for access in accesses:
-            if access.writes and self.extents.root(access.axis) == root:
-                reached = self.reached(access) if self.settled(access) else None
-                if reached is not None:
-                    found.append((simplest(self.extents.resolve(reached)), access.span))
-                elif every:
-                    return None
-        numbers = [(v.value, v, s) for v, s in found if isinstance(v, Number)]
-        most = [max(numbers, key=lambda item: item[0])[1:]] if numbers else []
-        symbolic = [(v, s) for v, s in found if not isinstance(v, Number)]
-        if not found:
-            return None
-        (value, span), *others = [*symbolic, *most]
+    def largest(self, found: list[tuple[Expression, Span]]) -> tuple[Expression, Span]:
+        """The largest of some extents, and the place of the first that may be it."""
+        kept: list[tuple[Expression, Span]] = []
+        for value, span in ((simplest(self.extents.resolve(v)), span) for v, span in found):
+            if not any(is_at_least(other, value) for other, _ in kept):
+                kept = [item for item in kept if not is_at_least(value, item[0])]
+                kept.append((value, span))
+        (value, span), *others = kept
         for other, _ in others:
-            if other != value:
-                value = call("max", value, other)
+            value = call("max", value, other)
         return value, span
 
     def reached(self, access: Access) -> Expression | None:

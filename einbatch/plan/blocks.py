@@ -37,11 +37,10 @@ def find_block(
     return _first(low, sliding[0].subscripts, prod(low.shape(patch)), most)
 
 
-def find_left_block(
-    low: Lowering, statement: Statement, bound: Sequence[str], looped: Sequence[str]
-) -> str | None:
+def find_left_block(low: Lowering, statement: Statement, bound: Sequence[str]) -> str | None:
     """The same of a statement that writes through sliding subscripts."""
-    if statement.operator not in ("+=", "-=") or not bound or not looped:
+    slides = _slides(low, Read(statement.target, statement.subscripts))
+    if statement.operator not in ("+=", "-=") or not bound or not slides:
         return None
     expressions = [statement.value]
     left = low.free(free_indices(*statement.subscripts))

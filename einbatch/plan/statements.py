@@ -10,7 +10,7 @@ from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step, state
 from einbatch.ir.traverse import free_indices, walk
 from einbatch.plan.blocks import find_left_block
 from einbatch.plan.expressions import lower, lower_integer, lower_number, reduce_number
-from einbatch.plan.graph import Shape, Value
+from einbatch.plan.graph import Layout, Shape, Value, contiguous
 from einbatch.plan.lowering import Lowering, Term
 from einbatch.plan.operations import ACCUMULATE, IDENTITY
 from einbatch.plan.partial import add_apart, write_in_part
@@ -138,11 +138,12 @@ def _reduced(low: Lowering, statement: Statement) -> Term:
 def _partial(low: Lowering, statement: Statement) -> int:
     """The new value of a tensor that is written in part, or at repeated subscripts."""
     looped = find_left_loops(low, statement)
-    if looped and not reads_itself(statement):
-        block = find_left_block(low, statement, _bound(statement), looped)
+    if not reads_itself(statement):
+        block = find_left_block(low, statement, _bound(statement))
         if block is not None:
             return _in_blocks(low, statement, block, looped)
-        return _repeated(low, statement, looped)
+        if looped:
+            return _repeated(low, statement, looped)
     if looped and statement.target in low.carried:
         forms = [find_affine(low, subscript) for subscript in statement.subscripts]
         known = [form for form in forms if form is not None]
@@ -204,7 +205,7 @@ def _repeated(low: Lowering, statement: Statement, looped: tuple[str, ...]) -> i
 def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
     """The base with the new elements put or accumulated in."""
     shape, kind = low.graph[base].shape, low.graph[base].kind
-    layout = low.graph.layout(base)
+    layout = Layout(base, contiguous(shape), 0)
     partial = statement.partial
     view = find_view(low, statement.subscripts, layout, shape, guarded=partial)
     if view is not None and view.is_injective and set(view.axes).issuperset(new.axes):
@@ -254,13 +255,14 @@ def _whole_pieces(
         if low.extents[own] != shape[axis]:
             break
         names.insert(0, own)
-    return tuple(names)
+    return tuple(names) if prod(low.shape(names)) > 1 else ()
 
 
 def _base(low: Lowering, statement: Statement) -> int:
-    """What the target holds before, in memory of its own."""
+    """What the target holds before, in memory of its own; a number everywhere takes none."""
     old = _before(low, statement)
-    if low.graph.is_contiguous(old) and low.graph.layout(old).root == old:
+    root = low.graph.layout(old).root
+    if (low.graph.is_contiguous(old) and root == old) or low.graph[root].operation == "constant":
         return old
     return low.graph.add(Value("copy", (old,), (), low.graph[old].shape, low.graph[old].kind))
 

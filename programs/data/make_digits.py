@@ -1,5 +1,7 @@
 """Writes digits.npz, the real 8×8 handwritten digits, from scikit-learn's copy of them.
 
+Here, and beside the course: a program reads only what lies below its own folder.
+
     pip install scikit-learn
     python programs/data/make_digits.py
 
@@ -24,9 +26,9 @@ def main() -> None:
     assert image.min() == 0
     assert image.max() == 16
     assert (image == np.floor(image)).all()
-    np.savez_compressed(
-        HERE / "digits.npz", image=image.astype(np.uint8), label=label.astype(np.int64)
-    )
+    for folder in (HERE, HERE.parent / "course" / "data"):
+        path = folder / "digits.npz"
+        np.savez_compressed(path, image=image.astype(np.uint8), label=label.astype(np.int64))
 
 
 if __name__ == "__main__":

@@ -103,6 +103,35 @@ def transformer(word, target, E, position, Wq, Wk, Wv, Wo, γ0, β0, γ1, β1, U
     return {"n": n, "o": o, "y": y, "z": z, "loss": loss}
 
 
+def windows(batch, draws):
+    """Windows of four letters, and the one after each, that lie inside the text."""
+    text = draws.integers(0, 64, 20)
+    return {"text": text, "start": draws.integers(0, len(text) - 5, batch)}
+
+
+@enter(PEERS, windows)
+def characters(text, start, E, Q, **p) -> Values:
+    def heads(W, n):
+        return F.linear(n, W.flatten(0, 1)).unflatten(2, W.shape[:2]).transpose(1, 2)
+
+    def norm(x, γ):
+        return F.layer_norm(x, x.shape[-1:], γ, eps=1e-5)
+
+    places = start[:, None] + torch.arange(len(Q))
+    z, blocks = F.embedding(text[places], E) + Q, []
+    for l in range(len(p["U"])):  # noqa: E741 - the notation's own letter
+        n = norm(z, p["γ0"][l])
+        q, k, v = (heads(p[name][l], n) for name in ("Wq", "Wk", "Wv"))
+        o = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+        y = z + F.linear(o.flatten(2), p["Wo"][l].flatten(1))
+        h = F.relu(F.linear(norm(y, p["γ1"][l]), p["U"][l], p["bu"][l]))
+        z = y + F.linear(h, p["V"][l], p["bv"][l])
+        blocks.append(z)
+    scores = norm(z, p["γ2"]) @ E.T
+    loss = F.cross_entropy(scores.transpose(1, 2), text[places + 1], reduction="none").mean(1)
+    return {"z": torch.stack(blocks), "loss": loss}
+
+
 @enter(PEERS)
 def language_model(word, E, H, β, V) -> Values:
     windows = F.embedding(word, E).unfold(1, 3, 1)[:, :-1]

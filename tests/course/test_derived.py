@@ -9,14 +9,14 @@ from einbatch.diagnostics import Source
 from einbatch.elaborate import elaborate, erase
 from einbatch.ir import verify
 from einbatch.syntax import format_source, parse, unparse
-from tests.course.running import COURSE, Lesson, run
+from tests.course.running import COURSE, LESSONS, run
 
 NAMES = sorted(path.stem for path in COURSE.glob("*.ein"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_reads_back(name: str):
-    derived = Lesson(name).derived
+    derived = LESSONS[f"course/{name}"].derived
     assert verify(derived) == []
     text = unparse(erase(derived))
     assert format_source(Source("derived.ein", text)) == text
@@ -27,7 +27,7 @@ def test_it_reads_back(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_as_text(name: str):
     """A person who copies it into a file gets the same numbers."""
-    lesson = Lesson(name)
+    lesson = LESSONS[f"course/{name}"]
     text = unparse(erase(lesson.derived))
     again = elaborate(parse(Source("derived.ein", text)))
     arrays = lesson.arrays(2, np.random.default_rng(3))

@@ -130,11 +130,20 @@ def test_what_only_data_tell_is_not_refused_before():
     assert extents("index i < 4\ninput x[t]\ny[i] = x[i+3]\n")["i"] == "4"
 
 
+@pytest.mark.parametrize(
+    ("second", "reach"),
+    [("|i|+j", "i+j"), ("j+0", "max(i, j)"), ("|i|+2*j+3", "2*j+i+2")],
+)
+def test_an_axis_reaches_as_far_as_all_that_is_written_along_it(second: str, reach: str):
+    text = f"input a[i]\ninput c[j]\nz[i+0] = a[i]\nz[{second}] += c[j]\ny[k] = z[k]\n"
+    assert extents(text)["k"] == reach
+
+
 def test_an_axis_reaches_as_far_as_the_farthest_write():
     head = HEAD + "h[0] += 1\n"
     assert shape(head + "for t: h[t+1] += x[t]\n", "h") == ["11"]
     assert shape(HEAD + "for t: h[t+1] += x[t]\nh[0] += 1\n", "h") == ["11"]
-    assert shape(head + "input z[s]\nfor s: h[2*s] += z[s]\n", "h") == ["max(2*s-1, 1)"]
+    assert shape(head + "input z[s]\nfor s: h[2*s] += z[s]\n", "h") == ["2*s-1"]
     assert shape("h[1] += 1\nh[3] += 1\nh[2] += 1\n", "h") == ["4"]
     text = "input x[t]\ninput z[s]\nfor t: h[t+1] += x[t]\nfor s: h[s+2] += z[s]\nh[4] += 1\n"
     assert shape(text, "h") == ["max(max(t+1, s+2), 5)"]

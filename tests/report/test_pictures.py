@@ -21,7 +21,7 @@ HEAD = "batch b < B\n"
     ("file", "axes"),
     [
         ("digits", {"W0": (1, 2)}),
-        ("course/cnn", {"K0": (2, 3), "K1": (2, 3), "W": (2, 3)}),
+        ("course/cnn", {"K0": (1, 2), "K1": (2, 3), "W": (2, 3)}),
         ("course/resnet", {"K": (3, 4), "L": (3, 4), "M": (2, 3), "N": (2, 3)}),
         ("course/rnn", {}),
         ("course/transformer", {}),

@@ -33,6 +33,10 @@ FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
 SPELLINGS = (("scipy_cblas_{}64_", 64), ("cblas_{}64_", 64), ("cblas_{}", 32))
 """How builds of NumPy name the functions of cblas, and the bits of their integers."""
 
+SEQUENTIAL = 1
+"""What `MKL_Set_Threading_Layer` takes for no threads."""
+SET_CALLBACK = "scipy_openblas_set_threads_callback_function64_"
+
 
 @dataclass(frozen=True, slots=True)
 class Blas:
@@ -41,6 +45,10 @@ class Blas:
     name: str
     addresses: tuple[int, ...]
     bits: int
+    set_callback: int = 0
+    """The function that makes the library run its jobs in threads of ours, where it has one."""
+    is_sequential: bool = False
+    """True where the library starts no threads."""
 
 
 @cache
@@ -50,8 +58,11 @@ def find_blas() -> Blas | None:
         for spelling, bits in SPELLINGS:
             names = [spelling.format(each) for each in FUNCTIONS]
             if all(hasattr(library, each) for each in names):
-                found = [ctypes.cast(getattr(library, each), ctypes.c_void_p) for each in names]
-                return Blas(name, tuple(each.value or 0 for each in found), bits)
+                found = tuple(_address_in(library, each) for each in names)
+                # MKL's threads would wait for more work on the cores that ours need.
+                layer = getattr(library, "MKL_Set_Threading_Layer", None)
+                sequential = layer is not None and layer(SEQUENTIAL) == SEQUENTIAL
+                return Blas(name, found, bits, _address_in(library, SET_CALLBACK), sequential)
     return None
 
 
@@ -63,8 +74,10 @@ def is_available() -> bool:
     blas = find_blas()
     if blas is None:
         return False
-    _replay.use_blas(blas.addresses, blas.bits)
+    _replay.use_blas(blas.addresses, blas.bits, blas.is_sequential)
     use_threads(cores())
+    if blas.set_callback and os.name != "nt":
+        _replay.share_threads(blas.set_callback)
     return True
 
 
@@ -77,6 +90,13 @@ def use_threads(count: int) -> None:
     """How many threads share the rows of large groups of loops; no result depends on it."""
     assert _replay is not None
     _replay.use_threads(count)
+
+
+def _address_in(library: ctypes.CDLL, name: str) -> int:
+    """Where a library's function is; 0 where it has none of that name."""
+    if not hasattr(library, name):
+        return 0
+    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
 
 
 def describe() -> str:

@@ -21,6 +21,7 @@ class Notes(Protocol):
 
     def copy(self, out: Array, source: Array | float) -> None: ...
     def dot(self, left: Array, right: Array, out: Array) -> None: ...
+    def scale(self, out: Array, factor: float) -> None: ...
     def own(self, shape: Shape, like: Array) -> Array: ...
     def product(self, product: Product) -> None: ...
 
@@ -68,13 +69,15 @@ def lay_out(notes: Notes, left: Array, right: Array, out: Array, alpha: float, b
         raise InternalError(f"a product of {left.dtype} and {right.dtype} into {out.dtype}")
     stack = out.shape[:-2]
     in_rows = left.strides[-1] == left.itemsize or left.shape[-1] == 1
-    if out.shape[-1] == 1 and in_rows and alpha == 1 and beta in (0, 1):
+    if out.shape[-1] == 1 and in_rows and (beta == 0 or (beta == 1 and alpha == 1)):
         # Row by row, with what makes and what takes them; BLAS would go over memory again.
         if beta == 0:
             notes.copy(out, 0)
         shape = (*stack, *left.shape[-2:])
         vector = np.broadcast_to(right[..., None, :, 0], shape)
         notes.dot(np.broadcast_to(left, shape), vector, out[..., 0])
+        if alpha != 1:
+            notes.scale(out, alpha)
         return
     target = _matrix(out, stack)
     if target.is_plain or target.transposed.is_plain:

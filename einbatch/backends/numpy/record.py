@@ -206,6 +206,10 @@ class Recorder:
         function = _named(f"dot_{out.dtype.char}")
         self._loop(function, 0, left.shape, (*operands, result), by=None)
 
+    def scale(self, out: Array, factor: float) -> None:
+        """Multiplies an array by a number."""
+        self.pointwise("multiply", out, self._number(factor, out), out)
+
     def product(self, product: Product) -> None:
         """Notes a product that `lay_out` has found the words of."""
         self.instructions.append(product)

@@ -45,7 +45,7 @@ enum { MOST_OPERANDS = 4, ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
 
 static struct {
     void *sgemm, *dgemm, *sgemv, *dgemv;
-    int bits;
+    int bits, is_sequential; /* a library without threads: we cut its products for ours */
 } blas;
 
 #define GEMM_CALL(function, real, integer)                                               \
@@ -108,6 +108,44 @@ static void stacked(const word *g, product run, const word *axes, word axis, con
     }
 }
 
+enum { LEAST_PRODUCT = 200000, SLICE = 32 };
+
+/* Some of the outermost stack of a product. */
+static void stack_part(const void *instruction, int64_t first, int64_t last) {
+    const word *g = instruction, *axes = g + 16, *strides = axes + 1 + axes[0];
+    for (word k = first; k < last; k++)
+        stacked(g, gemm, axes, 1, (char *)g[10] + k * strides[0],
+                (char *)g[12] + k * strides[axes[0]], (char *)g[14] + k * strides[2 * axes[0]]);
+}
+
+/* Some rows, or some columns, of a product's result. */
+static void rows_part(const void *instruction, int64_t first, int64_t last) {
+    const word *g = instruction;
+    word part[16], item = g[2] ? 8 : 4;
+    memcpy(part, g, sizeof part);
+    if (g[5] >= g[6]) {
+        part[5] = last - first;
+        part[10] += first * item * (g[3] ? 1 : g[11]);
+        part[14] += first * item * g[15];
+    } else {
+        part[6] = last - first;
+        part[12] += first * item * (g[4] ? g[13] : 1);
+        part[14] += first * item;
+    }
+    gemm(part, (char *)part[10], (char *)part[12], (char *)part[14]);
+}
+
+static void multiply(const word *g) {
+    const word *axes = g + 16;
+    word count = axes[0], work = g[5] * g[6] * g[7];
+    for (word k = 0; k < count; k++) work *= axes[1 + k];
+    if (!blas.is_sequential || work < LEAST_PRODUCT)
+        stacked(g, gemm, axes, 0, (char *)g[10], (char *)g[12], (char *)g[14]);
+    else if (count && axes[1] > 1) in_threads(stack_part, g, axes[1], 1);
+    else if (count) stack_part(g, 0, axes[1]);
+    else in_threads(rows_part, g, g[5] >= g[6] ? g[5] : g[6], SLICE);
+}
+
 /* ---- pointwise loops over rows ---- */
 
 enum { SHAPE = 8 }; /* where a loop's shape begins */
@@ -165,8 +203,7 @@ static word execute(const word *code, const word *end) {
             else run_rows(code, 0, code[2]);
             break;
         case GEMM:
-            stacked(code, gemm, code + 16, 0, (char *)code[10], (char *)code[12],
-                    (char *)code[14]);
+            multiply(code);
             break;
         case GEMV:
             stacked(code, gemv, code + 14, 0, (char *)code[8], (char *)code[10],
@@ -315,13 +352,16 @@ static PyTypeObject ReplayType = {
 
 static PyObject *use_blas(PyObject *module, PyObject *arguments) {
     Py_ssize_t sgemm, dgemm, sgemv, dgemv;
-    int bits;
-    if (!PyArg_ParseTuple(arguments, "(nnnn)i", &sgemm, &dgemm, &sgemv, &dgemv, &bits)) return NULL;
+    int bits, is_sequential;
+    if (!PyArg_ParseTuple(arguments, "(nnnn)ip", &sgemm, &dgemm, &sgemv, &dgemv, &bits,
+                          &is_sequential))
+        return NULL;
     blas.sgemm = (void *)sgemm;
     blas.dgemm = (void *)dgemm;
     blas.sgemv = (void *)sgemv;
     blas.dgemv = (void *)dgemv;
     blas.bits = bits;
+    blas.is_sequential = is_sequential;
     Py_RETURN_NONE;
 }
 
@@ -366,9 +406,18 @@ static PyObject *use_threads(PyObject *module, PyObject *count) {
     Py_RETURN_NONE;
 }
 
+/* Calls OpenBLAS's openblas_set_threads_callback_function, which is at this address. */
+static PyObject *share_threads(PyObject *module, PyObject *setter) {
+    void *address = PyLong_AsVoidPtr(setter);
+    if (!address && PyErr_Occurred()) return NULL;
+    ((void (*)(void *))address)((void *)run_blas);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, and the bits of their integers."},
     {"use_threads", use_threads, METH_O, "How many threads share the rows of large groups."},
+    {"share_threads", share_threads, METH_O, "Makes OpenBLAS run its jobs in the same threads."},
     {"loop_of", loop_of, METH_VARARGS, "A ufunc's inner loop for these type codes, or None."},
     {"address", address, METH_O, "Where an array's elements begin."},
     {NULL, NULL, 0, NULL},

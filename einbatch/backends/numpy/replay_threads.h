@@ -1,13 +1,16 @@
-/* A few threads that share the rows of a group. */
+/* A few threads that share the rows of a group, and the jobs of OpenBLAS. */
 
 #ifndef EINBATCH_REPLAY_THREADS_H
 #define EINBATCH_REPLAY_THREADS_H
 
 #include <stdint.h>
+#include <stdlib.h>
 
 typedef void (*over_rows)(const void *, int64_t, int64_t);
 
 #ifdef _WIN32
+
+#define run_blas NULL
 
 static void set_threads(int count) { (void)count; }
 
@@ -22,10 +25,10 @@ static void in_threads(over_rows run, const void *work, int64_t rows, int64_t bl
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { MOST_THREADS = 16, SPINS = 2000 };
+enum { MOST_THREADS = 256, SPINS = 5000 };
 
-/* One piece of work at a time. Helpers wait for `ticket` to grow, spinning for some
-   microseconds first: the next group often follows at once. */
+/* One piece of work at a time; `turn` is held by whoever gives it. Helpers wait for `ticket`
+   to grow, spinning for a while first: the next piece often follows at once. */
 static struct {
     pthread_mutex_t lock, turn;
     pthread_cond_t wake;
@@ -51,7 +54,8 @@ static void rest(int spin) {
 
 static void one_part(int part, int parts) {
     int64_t blocks = (pool.rows + pool.block - 1) / pool.block;
-    int64_t first = blocks * part / parts * pool.block, last = blocks * (part + 1) / parts * pool.block;
+    int64_t first = blocks * part / parts * pool.block;
+    int64_t last = blocks * (part + 1) / parts * pool.block;
     if (last > pool.rows) last = pool.rows;
     if (first < last) pool.run(pool.work, first, last);
 }
@@ -60,8 +64,10 @@ static void *help(void *argument) {
     int part = (int)(intptr_t)argument;
     long seen = pool.born[part];
     for (;;) {
-        for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.ticket, memory_order_acquire) == seen; spin++)
+        for (int spin = 0; spin < SPINS; spin++) {
+            if (atomic_load_explicit(&pool.ticket, memory_order_acquire) != seen) break;
             rest(spin);
+        }
         pthread_mutex_lock(&pool.lock);
         while (atomic_load(&pool.ticket) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
         seen = atomic_load(&pool.ticket);
@@ -90,33 +96,25 @@ static void set_threads(int count) {
     pool.wanted = count < 1 ? 1 : count > MOST_THREADS ? MOST_THREADS : count;
 }
 
+/* How many parts there are threads for, our own counted. */
 static int start_helpers(int parts) {
-    while (pool.started < parts - 1) {
+    while (pool.started < parts - 1 && pool.started < MOST_THREADS - 1) {
         pthread_t thread;
-        pool.born[pool.started + 1] = atomic_load(&pool.ticket);
         pthread_attr_t attributes;
+        int part = pool.started + 1;
+        pool.born[part] = atomic_load(&pool.ticket);
         pthread_attr_init(&attributes);
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        int failed = pthread_create(&thread, &attributes, help, (void *)(intptr_t)(pool.started + 1));
+        int failed = pthread_create(&thread, &attributes, help, (void *)(intptr_t)part);
         pthread_attr_destroy(&attributes);
         if (failed) break;
-        pool.started++;
+        pool.started = part;
     }
     return pool.started + 1 < parts ? pool.started + 1 : parts;
 }
 
-static void in_threads(over_rows run, const void *work, int64_t rows, int64_t block) {
-    /* Who comes while others are at it does its work alone. */
-    if (pool.wanted == 1 || pthread_mutex_trylock(&pool.turn) != 0) {
-        run(work, 0, rows);
-        return;
-    }
-    int parts = start_helpers(pool.wanted);
-    if (parts == 1) {
-        pthread_mutex_unlock(&pool.turn);
-        run(work, 0, rows);
-        return;
-    }
+/* Hands work to the helpers, does a part of it, and waits for theirs. */
+static void share(over_rows run, const void *work, int64_t rows, int64_t block, int parts) {
     pthread_mutex_lock(&pool.lock);
     pool.run = run;
     pool.work = work;
@@ -128,7 +126,45 @@ static void in_threads(over_rows run, const void *work, int64_t rows, int64_t bl
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
     one_part(0, parts);
-    for (int spin = 0; atomic_load_explicit(&pool.left, memory_order_acquire) > 0; spin++) rest(spin);
+    for (int spin = 0; atomic_load_explicit(&pool.left, memory_order_acquire) > 0; spin++)
+        rest(spin);
+}
+
+static void in_threads(over_rows run, const void *work, int64_t rows, int64_t block) {
+    /* Who comes while others are at it does its work alone. */
+    if (pool.wanted == 1 || pthread_mutex_trylock(&pool.turn) != 0) {
+        run(work, 0, rows);
+        return;
+    }
+    int parts = start_helpers(pool.wanted);
+    if (parts == 1) run(work, 0, rows);
+    else share(run, work, rows, block, parts);
+    pthread_mutex_unlock(&pool.turn);
+}
+
+/* OpenBLAS's jobs, done by the same threads: of two pools each would wait for cores that the
+   other's threads keep busy with waiting. Its jobs wait for one another, so each has a thread. */
+typedef void (*blas_job)(int, void *, int);
+
+struct blas_jobs {
+    blas_job run;
+    char *data;
+    size_t size;
+    int index;
+};
+
+static void run_jobs(const void *work, int64_t first, int64_t last) {
+    const struct blas_jobs *jobs = work;
+    for (int64_t k = first; k < last; k++)
+        jobs->run((int)k, jobs->data + (size_t)k * jobs->size, jobs->index);
+}
+
+static void run_blas(int sync, blas_job run, int count, size_t size, void *data, int index) {
+    struct blas_jobs jobs = {run, data, size, index};
+    (void)sync;
+    pthread_mutex_lock(&pool.turn);
+    if (start_helpers(count) < count) abort(); /* this process may have no more threads */
+    share(run_jobs, &jobs, count, 1, count);
     pthread_mutex_unlock(&pool.turn);
 }
 
