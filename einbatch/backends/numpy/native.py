@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, metadata
@@ -90,6 +91,19 @@ def use_threads(count: int) -> None:
     """How many threads share the rows of large groups of loops; no result depends on it."""
     assert _replay is not None
     _replay.use_threads(count)
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """A context in which steps that are replayed start no threads."""
+    if not is_available():
+        yield
+        return
+    use_threads(1)
+    try:
+        yield
+    finally:
+        use_threads(cores())
 
 
 def _address_in(library: ctypes.CDLL, name: str) -> int:

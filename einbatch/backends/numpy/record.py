@@ -28,11 +28,12 @@ from einbatch.backends.numpy.instructions import (
 from einbatch.backends.numpy.products import lay_out
 from einbatch.diagnostics import InternalError
 from einbatch.plan.graph import contiguous
-from einbatch.plan.operations import FLOPS
+from einbatch.plan.operations import ACCUMULATE, FLOPS, IDENTITY
 
 # Any: an array is of floats, integers or conditions.
 Array: TypeAlias = NDArray[Any]
-START = {"add": 0, "multiply": 1, "maximum": -np.inf, "minimum": np.inf}
+START = {name: IDENTITY[operator] for operator, name in ACCUMULATE.items()}
+"""What a ufunc's reduction starts from."""
 SLOW = 8
 """The weight of functions like exp."""
 
@@ -60,20 +61,14 @@ class Recorder:
         """A ufunc of the arguments but the last, into the last, or into `out`."""
         if out is None:
             sources, out = sources[:-1], sources[-1]
-        arguments = (*sources, out)
-        function, data = loop_of(name, "".join(array.dtype.char for array in arguments))
-        operands = [_operand(source, out.shape) for source in sources]
-        written = _operand(out, out.shape, is_written=True)
-        weight, code = SLOW if name in FLOPS else 1, out.dtype.char
-        self._loop(function, data, out.shape, (*operands, written), weight, like=f"{name}_{code}")
+        types = "".join(array.dtype.char for array in (*sources, out))
+        weight = SLOW if name in FLOPS else 1
+        self._each(loop_of(name, types), sources, out, weight, f"{name}_{out.dtype.char}")
 
     def named(self, name: str, *arguments: Array) -> None:
         """A loop of `replay_loops.h` of the arguments but the last, into the last."""
-        *sources, out = arguments
-        operands = [_operand(source, out.shape) for source in sources]
-        written = _operand(out, out.shape, is_written=True)
         weight = SLOW if name.startswith("erf") else 1
-        self._loop(_named(name), 0, out.shape, (*operands, written), weight, like=name)
+        self._each((_named(name), 0), arguments[:-1], arguments[-1], weight, name)
 
     def erf(self, x: Array, out: Array) -> None:
         """The error function."""
@@ -104,7 +99,7 @@ class Recorder:
         """A ufunc's reduction over some axes."""
         axes = {a % source.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
         start = START[name]
-        if out.dtype.kind == "i" and isinstance(start, float):
+        if out.dtype.kind == "i" and np.isinf(start):
             limits = np.iinfo(out.dtype)
             start = limits.min if name == "maximum" else limits.max
         self.copy(out, start)
@@ -226,6 +221,14 @@ class Recorder:
             self._numbers[key] = np.array(value, like.dtype)
             self.kept.append(self._numbers[key])
         return self._numbers[key]
+
+    def _each(
+        self, loop: tuple[int, int], sources: tuple[Array, ...], out: Array, weight: int, like: str
+    ) -> None:
+        """Notes a function with its data, of each element of the sources into that of `out`."""
+        operands = [_operand(source, out.shape) for source in sources]
+        written = _operand(out, out.shape, is_written=True)
+        self._loop(*loop, out.shape, (*operands, written), weight, like=like)
 
     def _loop(
         self,

@@ -108,7 +108,7 @@ static void erf_d(ARGUMENTS) {
 #define DOT(name, type)                                                                      \
     VECTORS static void name(ARGUMENTS) {                                                    \
         npy_intp n = dimensions[0], k = 0;                                                   \
-        type sums[16] = {0}, total = 0;                                                      \
+        type sums[16] = {0};                                                                 \
         (void)data;                                                                          \
         if (steps[0] == sizeof(type) && steps[1] == sizeof(type)) {                          \
             const type *a = (const type *)args[0], *b = (const type *)args[1];               \
@@ -118,8 +118,7 @@ static void erf_d(ARGUMENTS) {
         for (; k < n; k++) sums[k % 16] += AT(type, 0, k) * AT(type, 1, k);                  \
         for (int width = 8; width; width /= 2)                                               \
             for (int j = 0; j < width; j++) sums[j] += sums[j + width];                      \
-        total = sums[0];                                                                     \
-        *(type *)args[2] += total;                                                           \
+        *(type *)args[2] += sums[0];                                                         \
     }
 DOT(dot_f, float)
 DOT(dot_d, double)
