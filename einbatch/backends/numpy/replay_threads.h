@@ -25,19 +25,20 @@ static void in_threads(over_rows run, const void *work, int64_t rows, int64_t bl
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { MOST_THREADS = 256, SPINS = 5000 };
+enum { MOST_THREADS = 256, TICKET = 1024, SPINS = 5000 };
 
-/* One piece of work at a time; `turn` is held by whoever gives it. Helpers wait for `ticket`
-   to grow, spinning for a while first: the next piece often follows at once. */
+/* One piece of work at a time; `turn` is held by whoever gives it. A ticket's low bits say for
+   how many threads it is; these may read the rest, which stays until all have done their part.
+   Helpers spin for a while, as the next piece often follows at once, and then sleep. */
 static struct {
     pthread_mutex_t lock, turn;
     pthread_cond_t wake;
     atomic_long ticket;
-    atomic_int left;
+    atomic_int left, asleep;
     over_rows run;
     const void *work;
     int64_t rows, block;
-    int wanted, started, parts;
+    int wanted, started;
     long born[MOST_THREADS]; /* the ticket at which each helper was started */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .turn = PTHREAD_MUTEX_INITIALIZER,
@@ -60,23 +61,29 @@ static void one_part(int part, int parts) {
     if (first < last) pool.run(pool.work, first, last);
 }
 
+/* The ticket after `seen`, once there is one. */
+static long next_ticket(long seen) {
+    for (int spin = 0; spin < SPINS; spin++) {
+        long ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+        if (ticket != seen) return ticket;
+        rest(spin);
+    }
+    pthread_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.asleep, 1);
+    while (atomic_load(&pool.ticket) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+    atomic_fetch_sub(&pool.asleep, 1);
+    pthread_mutex_unlock(&pool.lock);
+    return atomic_load(&pool.ticket);
+}
+
 static void *help(void *argument) {
     int part = (int)(intptr_t)argument;
-    long seen = pool.born[part];
-    for (;;) {
-        for (int spin = 0; spin < SPINS; spin++) {
-            if (atomic_load_explicit(&pool.ticket, memory_order_acquire) != seen) break;
-            rest(spin);
-        }
-        pthread_mutex_lock(&pool.lock);
-        while (atomic_load(&pool.ticket) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-        seen = atomic_load(&pool.ticket);
-        int parts = pool.parts;
-        pthread_mutex_unlock(&pool.lock);
-        if (part < parts) {
-            one_part(part, parts);
-            atomic_fetch_sub_explicit(&pool.left, 1, memory_order_release);
-        }
+    for (long seen = pool.born[part];;) {
+        seen = next_ticket(seen);
+        int parts = (int)(seen % TICKET);
+        if (part >= parts) continue;
+        one_part(part, parts);
+        atomic_fetch_sub_explicit(&pool.left, 1, memory_order_release);
     }
     return NULL;
 }
@@ -87,6 +94,7 @@ static void in_child(void) {
     pthread_mutex_init(&pool.turn, NULL);
     pthread_cond_init(&pool.wake, NULL);
     atomic_store(&pool.ticket, 0);
+    atomic_store(&pool.asleep, 0);
     pool.started = 0;
 }
 
@@ -115,16 +123,17 @@ static int start_helpers(int parts) {
 
 /* Hands work to the helpers, does a part of it, and waits for theirs. */
 static void share(over_rows run, const void *work, int64_t rows, int64_t block, int parts) {
-    pthread_mutex_lock(&pool.lock);
     pool.run = run;
     pool.work = work;
     pool.rows = rows;
     pool.block = block;
-    pool.parts = parts;
     atomic_store(&pool.left, parts - 1);
-    atomic_fetch_add(&pool.ticket, 1);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
+    atomic_store(&pool.ticket, (atomic_load(&pool.ticket) / TICKET + 1) * TICKET + parts);
+    if (atomic_load(&pool.asleep)) {
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.lock);
+    }
     one_part(0, parts);
     for (int spin = 0; atomic_load_explicit(&pool.left, memory_order_acquire) > 0; spin++)
         rest(spin);
