@@ -180,7 +180,7 @@ def _reads_in_step(memory: Memory, number: int, root: int) -> bool:
 
 def _overwritable(value: Value) -> tuple[int, ...]:
     if value.operation in IN_PLACE_FIRST:
-        return (0,)
+        return (0,) if value.arguments else ()
     if value.operation == "where":
         return (2,)
     return tuple(range(len(value.arguments))) if value.operation in POINTWISE else ()

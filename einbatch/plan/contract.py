@@ -148,15 +148,16 @@ def _with_best_order(low: Lowering, a: Term, b: Term, roles: _Roles) -> _Roles:
 def _matrix_product(low: Lowering, a: Term, b: Term, roles: _Roles) -> Term:
     left = _matrices(low, a, roles.batch, roles.rows, roles.contracted)
     right = _matrices(low, b, roles.batch, roles.contracted, roles.columns)
-    natural = (*roles.batch, *roles.rows, *roles.columns)
-    axes = low.ordered(natural)
+    axes = low.ordered((*roles.batch, *roles.rows, *roles.columns))
     view = _result_view(low, axes, roles)
     if view is None:
-        axes = natural
+        # Rows stay together, and columns: which of them first, their first indices say.
+        groups = sorted((roles.rows, roles.columns), key=lambda group: [*map(axes.index, group)])
+        axes = (*roles.batch, *groups[0], *groups[1])
         view = _result_view(low, axes, roles)
     assert view is not None
     value = low.graph.add(Value("matmul", (left, right), (*view, 1.0), low.shape(axes), "float"))
-    flops = 2 * prod(low.shape((*natural, *roles.contracted)))
+    flops = 2 * prod(low.shape((*axes, *roles.contracted)))
     low.contractions.append(Contraction(low.graph.origin, value, a.axes, b.axes, axes, flops))
     return Term(value, axes)
 

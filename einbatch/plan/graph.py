@@ -52,7 +52,8 @@ class Value:
       Positions are those of rows where the third argument has rows. A fourth argument
       says at which of them
     - `check` (number, extent): the argument, integers proved to be inside an axis
-    - `start` (a number of its own): the argument in memory that loops may write
+    - `start` (a number of its own): the argument in memory that loops may write; without
+      one, that memory with whatever is there
     - `carry` and `exit` (loop): that memory as a round begins, and after the last
     - `loop` (loop, extent, down) and `end`: where the rounds of a loop stand
     """

@@ -14,6 +14,7 @@ from einbatch.plan.allowance import allowance as default_allowance
 from einbatch.plan.assemble import Describe, assemble, find_wanted, scaled_once
 from einbatch.plan.bounds import find_overflow
 from einbatch.plan.distribute import distribute
+from einbatch.plan.first_writes import write_first
 from einbatch.plan.graph import Value
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.plan import Plan
@@ -48,6 +49,7 @@ def plan(
     lower_steps(low, steps, 0)
     _refuse_overflow(low, steps)
     wanted = scaled_once(low, find_wanted(low, start, names, updates))
+    low.graph.values = write_first(low.graph)
     result = assemble(low, wanted, steps, describe_statement)
     _refuse_peak(result, steps, limit)
     return result

@@ -58,13 +58,17 @@ class AffineView:
     @property
     def is_injective(self) -> bool:
         """True where it is certain that no element is named twice."""
-        reach = 0
-        pairs = zip(self.shape, self.strides, strict=True)
-        for stride, extent in sorted((abs(s), n) for n, s in pairs if n > 1):
-            if stride <= reach:
-                return False
-            reach += stride * (extent - 1)
-        return True
+        return is_injective(self.shape, self.strides)
+
+
+def is_injective(shape: Shape, strides: Shape) -> bool:
+    """True where it is certain that no element is named twice."""
+    reach = 0
+    for stride, extent in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
+        if stride <= reach:
+            return False
+        reach += stride * (extent - 1)
+    return True
 
 
 def range_of(low: Lowering, form: Affine) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
+from einbatch.backends.numpy.bands import Finder
 from einbatch.backends.numpy.groups import group
 from einbatch.backends.numpy.instructions import (
     Check,
@@ -34,7 +35,17 @@ def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tupl
             words.extend(each.words())
         waiting.clear()
 
-    for instruction in instructions:
+    finder = Finder(instructions) if native.can_share_blas() else None
+    place = 0
+    while place < len(instructions):
+        instruction = instructions[place]
+        band = None if finder is None else finder.find(place)
+        if band is not None:
+            flush()
+            words.extend(band.words())
+            place += len(band.cuts)
+            continue
+        place += 1
         if isinstance(instruction, Loop):
             waiting.append(instruction)
             continue

@@ -33,13 +33,13 @@ class Group:
     loops: tuple[Loop, ...]
     rows: tuple[int, ...]
 
-    def words(self) -> list[int]:
-        """The instruction's words."""
+    def words(self, *, shares: bool = True) -> list[int]:
+        """The instruction's words; with `shares`, threads may share its rows."""
         rows = self.rows[0] if self.rows else self.loops[0].shape[0]
         each = max(1, sum(_bytes(loop) for loop in self.loops) // max(rows, 1))
         block = max(1, BLOCK_BYTES // each) if self.rows else max(rows, 1)
-        work = sum(loop.size * loop.weight for loop in self.loops)
-        parallel = bool(self.rows) and work >= PARALLEL
+        work = sum(loop.work for loop in self.loops)
+        parallel = shares and bool(self.rows) and work >= PARALLEL
         if self.rows and len(self.loops) == 1:
             block = rows  # nothing to find in the cache: the longer the runs, the better
         if parallel:

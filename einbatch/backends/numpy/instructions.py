@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-GROUP, LOOP, GEMM, GEMV, CHECK = 1, 2, 3, 4, 5
+GROUP, LOOP, GEMM, GEMV, CHECK, BAND = 1, 2, 3, 4, 5, 6
 Shape = tuple[int, ...]
 
 
@@ -48,6 +48,11 @@ class Loop:
     def size(self) -> int:
         return prod(self.shape)
 
+    @property
+    def work(self) -> int:
+        """About how many additions it takes as long as."""
+        return self.size * self.weight
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -64,6 +69,12 @@ class Product:
     beta: float
     operands: tuple[tuple[Pointer, Shape, Shape], ...]
     stack: Shape
+
+    @property
+    def work(self) -> int:
+        """Its multiplications."""
+        extents = self.numbers[1:] if self.is_vector else self.numbers[2:]
+        return prod(extents) * prod(self.stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +93,27 @@ Instruction = Loop | Product | Check
 def words_of_loop(loop: Loop, rows: int) -> list[int]:
     """The words of a loop in a group of so many rows."""
     leading = _leading(loop.shape, rows)
-    axes = [(rows, _row_strides(loop, leading)), *_merged(loop, leading)]
+    axes = [(rows, _row_strides(loop, leading)), *_merged(loop, leading, len(loop.shape))]
     merges = len(axes) == 2 and all(
         outer == inner * axes[1][0] for outer, inner in zip(axes[0][1], axes[1][1], strict=True)
     )
+    return _words_of_axes(loop, axes, merges, 0)
+
+
+def words_of_cut_loop(loop: Loop, place: int) -> list[int]:
+    """The words of a loop that is cut along an axis of its own."""
+    before = _merged(loop, 0, place)
+    after = _merged(loop, place + 1, len(loop.shape))
+    cut = (loop.shape[place], [operand.strides[place] for operand in loop.operands])
+    return _words_of_axes(loop, [*before, cut, *after], False, len(before))
+
+
+def _words_of_axes(
+    loop: Loop, axes: Sequence[tuple[int, Sequence[int]]], merges: bool, cut: int
+) -> list[int]:
     strides = [axis[1][k] for k in range(len(loop.operands)) for axis in axes]
     words = [
-        *(loop.function, loop.data, len(loop.operands), len(axes), int(merges), loop.rows),
+        *(loop.function, loop.data, len(loop.operands), len(axes), int(merges), loop.rows, cut),
         *(extent for extent, _ in axes),
         *(operand.pointer for operand in loop.operands),
         *strides,
@@ -147,10 +172,10 @@ def _row_strides(loop: Loop, leading: int) -> Sequence[int]:
     return [operand.strides[leading - 1] for operand in loop.operands]
 
 
-def _merged(loop: Loop, first: int) -> list[tuple[int, Sequence[int]]]:
-    """The axes from `first` on, those that can be one made one."""
+def _merged(loop: Loop, first: int, end: int) -> list[tuple[int, Sequence[int]]]:
+    """The axes from `first` on and before `end`, those that can be one made one."""
     axes: list[tuple[int, Sequence[int]]] = []
-    for axis in range(len(loop.shape) - 1, first - 1, -1):
+    for axis in range(end - 1, first - 1, -1):
         strides = [operand.strides[axis] for operand in loop.operands]
         if axes and can_merge(loop, axis):
             axes[0] = (axes[0][0] * loop.shape[axis], axes[0][1])

@@ -31,8 +31,13 @@ except ImportError:  # installed without a compiler
 Array: TypeAlias = NDArray[Any]
 VARIABLE = "EINBATCH_REPLAY"
 FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
-SPELLINGS = (("scipy_cblas_{}64_", 64), ("cblas_{}64_", 64), ("cblas_{}", 32))
-"""How builds of NumPy name the functions of cblas, and the bits of their integers."""
+SPELLINGS = (
+    ("scipy_cblas_{}64_", "scipy_openblas_{}64_", 64),
+    ("cblas_{}64_", "openblas_{}64_", 64),
+    ("cblas_{}", "openblas_{}", 32),
+)
+"""How builds of NumPy name the functions of cblas and OpenBLAS's own, and the bits of integers."""
+THREADS = ("get_num_threads", "set_num_threads")
 
 SEQUENTIAL = 1
 """What `MKL_Set_Threading_Layer` takes for no threads."""
@@ -50,20 +55,29 @@ class Blas:
     """The function that makes the library run its jobs in threads of ours, where it has one."""
     is_sequential: bool = False
     """True where the library starts no threads."""
+    threads: tuple[int, int] = (0, 0)
+    """The functions that give and set how many it starts, by address."""
+
+    @property
+    def can_be_shared(self) -> bool:
+        """True where threads of ours may call it side by side, and it starts none then."""
+        return self.is_sequential or all(self.threads)
 
 
 @cache
 def find_blas() -> Blas | None:
     """Intel's MKL where the package `mkl` is installed, else the library that NumPy has loaded."""
     for name, library in _libraries():
-        for spelling, bits in SPELLINGS:
+        for spelling, own, bits in SPELLINGS:
             names = [spelling.format(each) for each in FUNCTIONS]
             if all(hasattr(library, each) for each in names):
                 found = tuple(_address_in(library, each) for each in names)
                 # MKL's threads would wait for more work on the cores that ours need.
                 layer = getattr(library, "MKL_Set_Threading_Layer", None)
                 sequential = layer is not None and layer(SEQUENTIAL) == SEQUENTIAL
-                return Blas(name, found, bits, _address_in(library, SET_CALLBACK), sequential)
+                get, set_ = (_address_in(library, own.format(each)) for each in THREADS)
+                callback = _address_in(library, SET_CALLBACK)
+                return Blas(name, found, bits, callback, sequential, (get, set_))
     return None
 
 
@@ -75,11 +89,17 @@ def is_available() -> bool:
     blas = find_blas()
     if blas is None:
         return False
-    _replay.use_blas(blas.addresses, blas.bits, blas.is_sequential)
+    _replay.use_blas(blas.addresses, blas.bits, blas.is_sequential, blas.threads)
     use_threads(cores())
     if blas.set_callback and os.name != "nt":
         _replay.share_threads(blas.set_callback)
     return True
+
+
+def can_share_blas() -> bool:
+    """True where threads of ours may call BLAS side by side."""
+    blas = find_blas()
+    return blas is not None and blas.can_be_shared
 
 
 def cores() -> int:

@@ -191,8 +191,8 @@ def _pad(writer: Writer, number: int) -> Lines:
 
 
 def _start(writer: Writer, number: int) -> Lines:
-    (source,) = _names(writer, number)
-    return _copied(writer, number, source, writer.define(number))
+    sources, name = _names(writer, number), writer.define(number)
+    return _copied(writer, number, sources[0], name) if sources else []
 
 
 def _alias(writer: Writer, number: int) -> Lines:

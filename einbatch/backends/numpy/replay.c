@@ -6,17 +6,22 @@
    of 64-bit words, read here:
 
      GROUP  size rows block parallel    then loops up to `size` words:
-     LOOP   size function data operands axes merged rows shape… pointers… strides…
+     LOOP   size function data operands axes merged rows cut shape… pointers… strides…
      GEMM   size double transposed_a transposed_b m n k alpha beta A lda B ldb C ldc
             axes shape… strides of A… of B… of C…
      GEMV   size double transposed m n alpha beta A lda x incx y incy
             axes shape… strides of A… of x… of y…
      CHECK  size pointer count extent number
+     BAND   size rows             then `each cut` and a GROUP or GEMM, up to `size` words
 
-   `size` counts the words of the whole instruction. A group's loops have one first
-   axis, of `rows`; they run over `block` rows at a time, so that what one writes is
-   still in the cache when the next reads it, and, where `parallel`, over halves of
-   the rows in threads. No row depends on another, so no result does on either.
+   `size` counts the words of the whole instruction. A group's loops have one axis, of
+   `rows`, that is cut: the first, or of a loop alone in its group the one with the number
+   `cut`. They run over `block` rows at a time, so that what one writes is still in the
+   cache when the next reads it, and, where `parallel`, over halves of the rows in
+   threads. No row depends on another, so no result does on either. A band
+   is the same of whole instructions: each thread runs them all, for its part of the rows
+   of each, which are `each` for one of the band's; a GEMM is cut at its stack, rows or
+   columns.
 
    Inner loops have NumPy's signature (PyUFuncGenericFunction); those of replay_loops.h
    are for what no ufunc does. `rows`, where it is not 0, does the same as `function`
@@ -38,7 +43,7 @@
 typedef int64_t word;
 _Static_assert(sizeof(npy_intp) == 8 && sizeof(void *) == 8, "words of 64 bits hold pointers");
 
-enum { GROUP = 1, LOOP, GEMM, GEMV, CHECK };
+enum { GROUP = 1, LOOP, GEMM, GEMV, CHECK, BAND };
 enum { MOST_OPERANDS = 4, ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
 
 /* ---- BLAS: whichever library `use_blas` names, with integers of 32 or 64 bits ---- */
@@ -118,12 +123,13 @@ static void stack_part(const void *instruction, int64_t first, int64_t last) {
                 (char *)g[12] + k * strides[axes[0]], (char *)g[14] + k * strides[2 * axes[0]]);
 }
 
-/* Some rows, or some columns, of a product's result. */
-static void rows_part(const void *instruction, int64_t first, int64_t last) {
-    const word *g = instruction;
+enum { BY_STACK, BY_ROWS, BY_COLUMNS };
+
+/* Some rows, or some columns, of the results of a product. */
+static void cut_product(const word *g, int cut, int64_t first, int64_t last) {
     word part[16], item = g[2] ? 8 : 4;
     memcpy(part, g, sizeof part);
-    if (g[5] >= g[6]) {
+    if (cut == BY_ROWS) {
         part[5] = last - first;
         part[10] += first * item * (g[3] ? 1 : g[11]);
         part[14] += first * item * g[15];
@@ -132,7 +138,12 @@ static void rows_part(const void *instruction, int64_t first, int64_t last) {
         part[12] += first * item * (g[4] ? g[13] : 1);
         part[14] += first * item;
     }
-    gemm(part, (char *)part[10], (char *)part[12], (char *)part[14]);
+    stacked(part, gemm, g + 16, 0, (char *)part[10], (char *)part[12], (char *)part[14]);
+}
+
+static void longer_part(const void *instruction, int64_t first, int64_t last) {
+    const word *g = instruction;
+    cut_product(g, g[5] >= g[6] ? BY_ROWS : BY_COLUMNS, first, last);
 }
 
 static void multiply(const word *g) {
@@ -143,17 +154,17 @@ static void multiply(const word *g) {
         stacked(g, gemm, axes, 0, (char *)g[10], (char *)g[12], (char *)g[14]);
     else if (count && axes[1] > 1) in_threads(stack_part, g, axes[1], 1);
     else if (count) stack_part(g, 0, axes[1]);
-    else in_threads(rows_part, g, g[5] >= g[6] ? g[5] : g[6], SLICE);
+    else in_threads(longer_part, g, g[5] >= g[6] ? g[5] : g[6], SLICE);
 }
 
 /* ---- pointwise loops over rows ---- */
 
-enum { SHAPE = 8 }; /* where a loop's shape begins */
+enum { SHAPE = 9, MOST_AXES = 32 }; /* SHAPE: where a loop's shape begins */
 
 /* Over the axes from `axis` on, `count` of the first of them. */
-static void inner(const word *loop, word axis, word count, char **pointers) {
+static void inner(const word *loop, const word *shape, word axis, word count, char **pointers) {
     word operands = loop[4], axes = loop[5];
-    const word *shape = loop + SHAPE, *strides = shape + axes + operands;
+    const word *strides = loop + SHAPE + axes + operands;
     char *moving[MOST_OPERANDS];
     npy_intp down[MOST_OPERANDS], right[MOST_OPERANDS];
     memcpy(moving, pointers, sizeof(char *) * (size_t)operands); /* loops may change them */
@@ -170,19 +181,27 @@ static void inner(const word *loop, word axis, word count, char **pointers) {
         return;
     }
     for (word round = 0; round < count; round++) {
-        inner(loop, axis + 1, shape[axis + 1], moving);
+        inner(loop, shape, axis + 1, shape[axis + 1], moving);
         for (word k = 0; k < operands; k++) moving[k] += down[k];
     }
 }
 
 static void run_loop(const word *loop, word first, word last) {
-    word operands = loop[4], axes = loop[5], merged = loop[6];
+    word operands = loop[4], axes = loop[5], merged = loop[6], cut = loop[8], part[MOST_AXES];
     const word *shape = loop + SHAPE, *strides = shape + axes + operands;
     char *pointers[MOST_OPERANDS];
     for (word k = 0; k < operands; k++)
-        pointers[k] = (char *)shape[axes + k] + first * strides[k * axes];
-    if (merged) inner(loop, 1, (last - first) * shape[1], pointers);
-    else inner(loop, 0, last - first, pointers);
+        pointers[k] = (char *)shape[axes + k] + first * strides[k * axes + cut];
+    if (merged) {
+        inner(loop, shape, 1, (last - first) * shape[1], pointers);
+        return;
+    }
+    if (cut) {
+        memcpy(part, shape, sizeof(word) * (size_t)axes);
+        part[cut] = last - first;
+        shape = part;
+    }
+    inner(loop, shape, 0, cut ? shape[0] : last - first, pointers);
 }
 
 static void run_rows(const void *instruction, int64_t first, int64_t last) {
@@ -194,6 +213,17 @@ static void run_rows(const void *instruction, int64_t first, int64_t last) {
     }
 }
 
+/* What is in a band, for some of its rows. */
+static void run_band(const void *instruction, int64_t first, int64_t last) {
+    const word *band = instruction, *end = band + band[1];
+    for (const word *item = band + 3; item < end; item += 2 + item[3]) {
+        word from = first * item[0], to = last * item[0];
+        if (item[2] == GROUP) run_rows(item + 2, from, to);
+        else if (item[1] == BY_STACK) stack_part(item + 2, from, to);
+        else cut_product(item + 2, (int)item[1], from, to);
+    }
+}
+
 /* Gives the number of a check that failed, or -1. */
 static word execute(const word *code, const word *end) {
     for (; code < end; code += code[1]) {
@@ -201,6 +231,9 @@ static word execute(const word *code, const word *end) {
         case GROUP:
             if (code[4]) in_threads(run_rows, code, code[2], code[3]);
             else run_rows(code, 0, code[2]);
+            break;
+        case BAND:
+            in_threads(run_band, code, code[2], 0);
             break;
         case GEMM:
             multiply(code);
@@ -351,11 +384,13 @@ static PyTypeObject ReplayType = {
 /* ---- the module's functions ---- */
 
 static PyObject *use_blas(PyObject *module, PyObject *arguments) {
-    Py_ssize_t sgemm, dgemm, sgemv, dgemv;
+    Py_ssize_t sgemm, dgemm, sgemv, dgemv, get_threads, set_threads;
     int bits, is_sequential;
-    if (!PyArg_ParseTuple(arguments, "(nnnn)ip", &sgemm, &dgemm, &sgemv, &dgemv, &bits,
-                          &is_sequential))
+    if (!PyArg_ParseTuple(arguments, "(nnnn)ip(nn)", &sgemm, &dgemm, &sgemv, &dgemv, &bits,
+                          &is_sequential, &get_threads, &set_threads))
         return NULL;
+    blas_threads.get = (int (*)(void))get_threads;
+    blas_threads.set = (void (*)(int))set_threads;
     blas.sgemm = (void *)sgemm;
     blas.dgemm = (void *)dgemm;
     blas.sgemv = (void *)sgemv;
@@ -415,7 +450,7 @@ static PyObject *share_threads(PyObject *module, PyObject *setter) {
 }
 
 static PyMethodDef functions[] = {
-    {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, and the bits of their integers."},
+    {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, the bits of their integers, whether they start no threads, and the addresses of what gives and sets how many they start."},
     {"use_threads", use_threads, METH_O, "How many threads share the rows of large groups."},
     {"share_threads", share_threads, METH_O, "Makes OpenBLAS run its jobs in the same threads."},
     {"loop_of", loop_of, METH_VARARGS, "A ufunc's inner loop for these type codes, or None."},

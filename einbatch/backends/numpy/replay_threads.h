@@ -12,6 +12,11 @@ typedef void (*over_rows)(const void *, int64_t, int64_t);
 
 #define run_blas NULL
 
+static struct {
+    int (*get)(void);
+    void (*set)(int);
+} blas_threads;
+
 static void set_threads(int count) { (void)count; }
 
 static void in_threads(over_rows run, const void *work, int64_t rows, int64_t block) {
@@ -139,6 +144,20 @@ static void share(over_rows run, const void *work, int64_t rows, int64_t block, 
         rest(spin);
 }
 
+/* What says how many threads a BLAS uses, where it has some; while ours call it, one. */
+static struct {
+    int (*get)(void);
+    void (*set)(int);
+} blas_threads;
+
+static void share_beside_blas(over_rows run, const void *work, int64_t rows, int parts) {
+    int count = blas_threads.get ? blas_threads.get() : 1;
+    if (count > 1) blas_threads.set(1);
+    share(run, work, rows, 1, parts);
+    if (count > 1) blas_threads.set(count);
+}
+
+/* Rows in threads; a `block` of 0 is for work that calls BLAS, cut at any row. */
 static void in_threads(over_rows run, const void *work, int64_t rows, int64_t block) {
     /* Who comes while others are at it does its work alone. */
     if (pool.wanted == 1 || pthread_mutex_trylock(&pool.turn) != 0) {
@@ -147,6 +166,7 @@ static void in_threads(over_rows run, const void *work, int64_t rows, int64_t bl
     }
     int parts = start_helpers(pool.wanted);
     if (parts == 1) run(work, 0, rows);
+    else if (block == 0) share_beside_blas(run, work, rows, parts);
     else share(run, work, rows, block, parts);
     pthread_mutex_unlock(&pool.turn);
 }
