@@ -32,9 +32,8 @@ AHEAD = 12
 """How many instructions ahead numbers of rows are looked for."""
 MOST_REGIONS = 200
 """How many pieces of memory the instructions of a band may touch."""
-FEW, SMALL = 64, 2**18
-"""A product is cut into no more rows than the first only where its other factor, which all
-threads read, has no more bytes than the second."""
+SMALL = 2**18
+"""The most bytes of a product's factor that all threads read, where it is the larger one."""
 STACK, ROWS, COLUMNS = 0, 1, 2
 """Where a product is cut: its outermost stack, the rows or the columns of its result."""
 
@@ -292,7 +291,7 @@ def _cuts_of_product(product: Product) -> Iterator[_Cut]:
     depth = len(product.stack)
     if depth and product.stack[0] >= LEAST_ROWS:
         yield cut(STACK, product.stack[0], tuple(s[0][1] for s in stack), (0, 0, 0))
-    if m >= (LEAST_ROWS if n * k * item <= SMALL else FEW):
+    if m >= LEAST_ROWS and (n <= m or n * k * item <= SMALL):
         yield cut(ROWS, m, (a_steps[0], 0, c_steps[0]), (depth, -1, depth))
-    if n >= (LEAST_ROWS if m * k * item <= SMALL else FEW):
+    if n >= LEAST_ROWS and (m <= n or m * k * item <= SMALL):
         yield cut(COLUMNS, n, (0, b_steps[1], c_steps[1]), (-1, depth + 1, depth + 1))
