@@ -64,7 +64,7 @@ class _Learner:
         self.trainer = trainer
         self.updating = updating
         self.advance = trainer.advance
-        self.program = restrict(updating.program, updating.outputs)
+        self.program = updating.execution.part(updating.program, updating.outputs)
         self.best: dict[str, Array] = {}
 
     def begin(self, steps: int) -> None:

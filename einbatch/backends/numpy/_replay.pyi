@@ -19,7 +19,12 @@ class Replay:
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]: ...
 
 def use_blas(
-    addresses: tuple[int, ...], bits: int, is_sequential: bool, threads: tuple[int, int], /
+    addresses: tuple[int, ...],
+    bits: int,
+    is_sequential: bool,
+    threads: tuple[int, int],
+    kernels: tuple[int, ...],
+    /,
 ) -> None: ...
 def use_threads(count: int, /) -> None: ...
 def share_threads(setter: int, /) -> None: ...

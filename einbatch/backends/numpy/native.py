@@ -38,6 +38,11 @@ SPELLINGS = (
 )
 """How builds of NumPy name the functions of cblas and OpenBLAS's own, and the bits of integers."""
 THREADS = ("get_num_threads", "set_num_threads")
+KERNELS = (
+    *("mkl_cblas_jit_create_sgemm", "mkl_cblas_jit_create_dgemm"),
+    *("mkl_jit_get_sgemm_ptr", "mkl_jit_get_dgemm_ptr"),
+)
+"""The functions of MKL that make a kernel for products of one shape, and give what runs it."""
 
 SEQUENTIAL = 1
 """What `MKL_Set_Threading_Layer` takes for no threads."""
@@ -57,6 +62,8 @@ class Blas:
     """True where the library starts no threads."""
     threads: tuple[int, int] = (0, 0)
     """The functions that give and set how many it starts, by address."""
+    kernels: tuple[int, ...] = (0, 0, 0, 0)
+    """The functions that make kernels for products of one shape, by address."""
 
     @property
     def can_be_shared(self) -> bool:
@@ -77,7 +84,8 @@ def find_blas() -> Blas | None:
                 sequential = layer is not None and layer(SEQUENTIAL) == SEQUENTIAL
                 get, set_ = (_address_in(library, own.format(each)) for each in THREADS)
                 callback = _address_in(library, SET_CALLBACK)
-                return Blas(name, found, bits, callback, sequential, (get, set_))
+                kernels = tuple(_address_in(library, each) for each in KERNELS)
+                return Blas(name, found, bits, callback, sequential, (get, set_), kernels)
     return None
 
 
@@ -89,7 +97,7 @@ def is_available() -> bool:
     blas = find_blas()
     if blas is None:
         return False
-    _replay.use_blas(blas.addresses, blas.bits, blas.is_sequential, blas.threads)
+    _replay.use_blas(blas.addresses, blas.bits, blas.is_sequential, blas.threads, blas.kernels)
     use_threads(cores())
     if blas.set_callback and os.name != "nt":
         _replay.share_threads(blas.set_callback)

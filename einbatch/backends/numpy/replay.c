@@ -37,6 +37,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "replay_kernels.h"
 #include "replay_loops.h"
 #include "replay_threads.h"
 
@@ -74,6 +75,14 @@ static double number(word bits) {
 
 static void gemm(const word *g, const char *a, const char *b, char *c) {
     double alpha = number(g[8]), beta = number(g[9]);
+    if (!g[3] && g[4]) {
+        struct kind kind = {g[5], g[6], g[7], g[11], g[13], g[15], g[2], alpha, beta};
+        const struct kernel *kernel = find_kernel(&kind);
+        if (kernel && kernel->run) {
+            kernel->run(kernel->made, a, b, c);
+            return;
+        }
+    }
     if (blas.bits == 64) {
         if (g[2]) GEMM_CALL(blas.dgemm, double, int64_t);
         else GEMM_CALL(blas.sgemm, float, int64_t);
@@ -384,11 +393,13 @@ static PyTypeObject ReplayType = {
 /* ---- the module's functions ---- */
 
 static PyObject *use_blas(PyObject *module, PyObject *arguments) {
-    Py_ssize_t sgemm, dgemm, sgemv, dgemv, get_threads, set_threads;
+    Py_ssize_t sgemm, dgemm, sgemv, dgemv, get_threads, set_threads, kernels[4];
     int bits, is_sequential;
-    if (!PyArg_ParseTuple(arguments, "(nnnn)ip(nn)", &sgemm, &dgemm, &sgemv, &dgemv, &bits,
-                          &is_sequential, &get_threads, &set_threads))
+    if (!PyArg_ParseTuple(arguments, "(nnnn)ip(nn)(nnnn)", &sgemm, &dgemm, &sgemv, &dgemv, &bits,
+                          &is_sequential, &get_threads, &set_threads, &kernels[0], &kernels[1],
+                          &kernels[2], &kernels[3]))
         return NULL;
+    use_kernels((void *const *)kernels);
     blas_threads.get = (int (*)(void))get_threads;
     blas_threads.set = (void (*)(int))set_threads;
     blas.sgemm = (void *)sgemm;
@@ -450,7 +461,7 @@ static PyObject *share_threads(PyObject *module, PyObject *setter) {
 }
 
 static PyMethodDef functions[] = {
-    {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, the bits of their integers, whether they start no threads, and the addresses of what gives and sets how many they start."},
+    {"use_blas", use_blas, METH_VARARGS, "The addresses of cblas_sgemm, dgemm, sgemv and dgemv, the bits of their integers, whether they start no threads, the addresses of what gives and sets how many they start, and of what makes and runs kernels."},
     {"use_threads", use_threads, METH_O, "How many threads share the rows of large groups."},
     {"share_threads", share_threads, METH_O, "Makes OpenBLAS run its jobs in the same threads."},
     {"loop_of", loop_of, METH_VARARGS, "A ufunc's inner loop for these type codes, or None."},
