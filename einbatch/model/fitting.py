@@ -16,7 +16,6 @@ from einbatch.model.arrays import Array
 from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
 from einbatch.model.examples import gather_examples
-from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.train.loop import Examples, evaluate, train
 from einbatch.train.options import Options, check_holdout, resolve_options

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from math import prod
+from typing import cast
 
 from einbatch.plan.graph import Graph, Loop, Shape, Value, view_attributes
 from einbatch.plan.operations import IDENTITY
@@ -71,7 +72,8 @@ def write_first(graph: Graph) -> list[Value]:
         if operator in ASSIGNED and filling == IDENTITY[str(operator)]:
             operator = "="
             values[slots.updates[0]] = replace(first, attributes=("=", *first.attributes[1:]))
-        if operator == "=" and _is_covered(graph, slots) and _is_written_before(graph, slots, users):
+        covered = operator == "=" and _is_covered(graph, slots)
+        if covered and _is_written_before(graph, slots, users):
             values[slots.start] = replace(values[slots.start], arguments=())
     return values
 
@@ -118,14 +120,13 @@ def _slots(graph: Graph, start: int, carry: int, updates: tuple[int, ...]) -> _S
     (number,) = graph[carry].attributes
     assert isinstance(number, int)
     loop = graph.loops[number]
-    strides, offset, steps, guards = view_attributes(first, 2)
+    shape, (strides, offset, steps, guards) = first.attributes[1], view_attributes(first, 2)
     same = all(graph[u].attributes[1:] == first.attributes[1:] for u in updates)
     inside = all(graph.scopes[u] == loop.number for u in updates)
     if not same or not inside or guards or len(steps) != 2 or steps[0] != loop.number:
         return None
-    shape = first.attributes[1]
-    assert isinstance(shape, tuple)
-    return _Slots(start, carry, updates, loop, tuple(map(int, shape)), strides, offset, steps[1])
+    shape = cast(Shape, shape)
+    return _Slots(start, carry, updates, loop, shape, strides, offset, steps[1])
 
 
 def _filling(values: list[Value], start: int) -> float | None:
@@ -133,7 +134,8 @@ def _filling(values: list[Value], start: int) -> float | None:
     source = values[start]
     while source.arguments and source.operation in ("start", "view"):
         source = values[source.arguments[0]]
-    return source.attributes[0] if source.operation == "constant" else None
+    number = source.attributes[0] if source.operation == "constant" else None
+    return number if isinstance(number, int | float) else None
 
 
 def _is_covered(graph: Graph, slots: _Slots) -> bool:
@@ -142,7 +144,7 @@ def _is_covered(graph: Graph, slots: _Slots) -> bool:
 
 
 def _is_written_before(graph: Graph, slots: _Slots, users: list[list[int]]) -> bool:
-    """True where a round reads its own slot once it is written, and else those of earlier rounds."""
+    """True where a round reads its own slot once it is written, or those of earlier rounds."""
     for version in slots.versions():
         for user in users[version]:
             value = graph[user]

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
-from einbatch.backends.numpy.bands import Finder
+from einbatch.backends.numpy.bands import Band, in_bands
 from einbatch.backends.numpy.groups import group
 from einbatch.backends.numpy.instructions import (
     Check,
     Instruction,
     Loop,
     Pointer,
+    Product,
     packed,
     words_of_check,
     words_of_product,
@@ -35,26 +36,12 @@ def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tupl
             words.extend(each.words())
         waiting.clear()
 
-    finder = Finder(instructions) if native.can_share_blas() else None
-    place = 0
-    while place < len(instructions):
-        instruction = instructions[place]
-        band = None if finder is None else finder.find(place)
-        if band is not None:
-            flush()
-            words.extend(band.words())
-            place += len(band.cuts)
-            continue
-        place += 1
-        if isinstance(instruction, Loop):
-            waiting.append(instruction)
+    for item in in_bands(instructions) if native.can_share_blas() else instructions:
+        if isinstance(item, Loop):
+            waiting.append(item)
             continue
         flush()
-        words.extend(
-            words_of_check(instruction)
-            if isinstance(instruction, Check)
-            else words_of_product(instruction)
-        )
+        words.extend(_words(item))
     flush()
     starts = [native.address(array) for array in inputs]
     for place, word in enumerate(words):
@@ -63,3 +50,13 @@ def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tupl
                 if start <= word < start + array.nbytes:
                     moved += (place, number, word - start)
     return packed(words), packed(moved)
+
+
+def _words(item: Product | Check | Band) -> list[int]:
+    match item:
+        case Product():
+            return words_of_product(item)
+        case Check():
+            return words_of_check(item)
+        case Band():
+            return item.words()

@@ -107,7 +107,7 @@ def is_available() -> bool:
 def can_share_blas() -> bool:
     """True where threads of ours may call BLAS side by side."""
     blas = find_blas()
-    return blas is not None and blas.can_be_shared
+    return is_available() and blas is not None and blas.can_be_shared
 
 
 def cores() -> int:
