@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import getrefcount
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,6 +70,20 @@ def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype, part: Part | None = 
     if array.dtype == np.uint64:
         array = np.minimum(array, np.uint64(2**63 - 1))
     return np.asarray(array, dtype=np.int64, order="C")
+
+
+def own(tensor: Tensor, given: Mapping[str, ArrayLike], dtype: Dtype) -> Array:
+    """What is given for a tensor, as an array to write to: a copy, unless nobody else has it.
+
+    `given` is a mapping of the caller's own making. Half of what a large model needs to
+    start is its parameters' copies; those that came from a file, or straight from `init`,
+    are nobody else's.
+    """
+    array = convert(tensor, given[tensor.name], dtype)
+    # References: the variable's and getrefcount's own, and the mapping's. A view is one more.
+    known = 2 + (array is given[tensor.name])
+    is_whole = array.base is None and array.flags.owndata and array.flags.writeable
+    return array if is_whole and getrefcount(array) <= known else array.copy()
 
 
 def shape_of(tensor: Tensor, value: ArrayLike) -> tuple[int, ...]:
