@@ -1,8 +1,9 @@
 """Peak memory of a training step: einbatch beside PyTorch, and beside its own plan.
 
-Each in a process of its own. What lies in memory when the libraries are imported and
-have multiplied once does not count; data, parameters and all that the steps take do:
-Linux' VmHWM less VmRSS at that time. `plan` is the peak that `einbatch plan` predicts.
+Each in a process of its own. What lies in memory once a small step of the same kind has
+imported and warmed everything does not count; data, parameters and all that the steps
+take do: Linux' VmHWM less VmRSS at that time. To draw the data and to compile is before.
+`plan` is the peak that `einbatch plan` predicts.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ SUITE = Suite(
     title="peak memory of a training step",
     cases=(
         of(perceptron.SUITE, "M", 128),
+        of(perceptron.SUITE, "L", 1024),
         of(perceptron.SUITE, "XL", 2048),
         of(models.SUITE, "conv2d", 32),
         of(models.SUITE, "transformer", 8),

@@ -79,11 +79,12 @@ def own(tensor: Tensor, given: Mapping[str, ArrayLike], dtype: Dtype) -> Array:
     start is its parameters' copies; those that came from a file, or straight from `init`,
     are nobody else's.
     """
+    # Two references are the mapping's and getrefcount's own; a view of it is one more.
+    is_array = type(given[tensor.name]) is np.ndarray
+    is_alone = is_array and getrefcount(given[tensor.name]) == 2
     array = convert(tensor, given[tensor.name], dtype)
-    # References: the variable's and getrefcount's own, and the mapping's. A view is one more.
-    known = 2 + (array is given[tensor.name])
     is_whole = array.base is None and array.flags.owndata and array.flags.writeable
-    return array if is_whole and getrefcount(array) <= known else array.copy()
+    return array if is_alone and is_whole else array.copy()
 
 
 def shape_of(tensor: Tensor, value: ArrayLike) -> tuple[int, ...]:
