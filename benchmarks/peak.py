@@ -59,7 +59,6 @@ class Case:
         path = models.FOLDER / f"{self.work.name}.ein"
         return path.read_text(encoding="utf-8") + TRAIN
 
-
     @property
     def small(self) -> Case:
         """A step of the same kind, on one example: what runs in it is imported and warm then."""

@@ -186,7 +186,7 @@ def test_a_trainer_changes_nothing_that_somebody_has(model: eb.Model, held: str)
         "a memoryview": lambda: {"W": memoryview(params["W"])},
     }[held]()
     trainer = model.trainer(params)
-    del params
+    params = None
     trainer.step(x=X, t=T)
     assert (np.asarray(own["W"]) == before).all()
     assert (trainer.kept["W"] != before).any()

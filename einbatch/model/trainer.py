@@ -161,8 +161,8 @@ class Trainer:
 
     def restore(self, kept: Mapping[str, Array], step: int) -> None:
         """Goes back to params and states as they were after `step` updates."""
-        for name, own in self._kept.items():
-            np.copyto(own, kept[name])
+        for name, array in self._kept.items():
+            np.copyto(array, kept[name])
         self._count = step
 
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from math import gcd
 
 from einbatch.backends.numpy.groups import PARALLEL, group
@@ -122,12 +121,14 @@ class Finder:
     """Finds the bands of a list of instructions."""
 
     def __init__(self, instructions: Sequence[Instruction]) -> None:
-        self._cuts = [tuple(_cuts(each)) for each in instructions]
+        self._instructions = instructions
+        self._known: dict[int, tuple[_Cut, ...]] = {}
 
     def find(self, start: int) -> Band | None:
         """The band from an instruction on that does the most; None where that is not worth it."""
+        self._known = {place: cuts for place, cuts in self._known.items() if place >= start}
         best: Band | None = None
-        for cut in self._cuts[start]:
+        for cut in self._cuts(start):
             for rows in self._numbers_of_rows(start, cut.extent):
                 band = self._extended(start, cut, rows)
                 if band is not None and (best is None or band.work > best.work):
@@ -137,8 +138,15 @@ class Finder:
         has_product = any(isinstance(cut.instruction, Product) for cut in best.cuts)
         return best if has_product else None
 
+    def _cuts(self, place: int) -> tuple[_Cut, ...]:
+        """How an instruction may be cut; those that were passed are forgotten."""
+        if place not in self._known:
+            self._known[place] = tuple(_cuts(self._instructions[place]))
+        return self._known[place]
+
     def _numbers_of_rows(self, start: int, extent: int) -> list[int]:
-        found = {cut.extent for cuts in self._cuts[start : start + AHEAD] for cut in cuts}
+        ahead = range(start, min(start + AHEAD, len(self._instructions)))
+        found = {cut.extent for place in ahead for cut in self._cuts(place)}
         return sorted((n for n in found if extent % n == 0), reverse=True)
 
     def _extended(self, start: int, first: _Cut, rows: int) -> Band | None:
@@ -147,8 +155,8 @@ class Finder:
         if not memory.take(first):
             return None
         cuts = [first]
-        for choices in islice(self._cuts, start + 1, None):
-            fitting = (cut for cut in choices if cut.extent % rows == 0)
+        for place in range(start + 1, len(self._instructions)):
+            fitting = (cut for cut in self._cuts(place) if cut.extent % rows == 0)
             chosen = next((cut for cut in fitting if memory.take(cut)), None)
             if chosen is None:
                 break
