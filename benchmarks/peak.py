@@ -1,8 +1,9 @@
 """Peak memory of a training step: einbatch beside PyTorch, and beside its own plan.
 
-Each in a process of its own. What lies in memory when the libraries are imported and
-have multiplied once does not count; data, parameters and all that the steps take do:
-Linux' VmHWM less VmRSS at that time. `plan` is the peak that `einbatch plan` predicts.
+Each in a process of its own. What lies in memory once a small step of the same kind has
+imported and warmed everything does not count; data, parameters and all that the steps
+take do: Linux' VmHWM less VmRSS at that time. To draw the data and to compile is before.
+`plan` is the peak that `einbatch plan` predicts.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from benchmarks.harness import (
     report,
     show_ratio,
 )
-from benchmarks.harness.memory import take_baseline
+from benchmarks.harness.memory import forget_peak, take_baseline
 from benchmarks.peers.perceptron import RATE, Size
 from benchmarks.texts import perceptron_text
 
@@ -58,6 +59,14 @@ class Case:
         path = models.FOLDER / f"{self.work.name}.ein"
         return path.read_text(encoding="utf-8") + TRAIN
 
+    @property
+    def small(self) -> Case:
+        """A step of the same kind, on one example: what runs in it is imported and warm then."""
+        if isinstance(self.work, Size):
+            return Case(replace(self.work, batch=128, widths=(128,) * len(self.work.widths)), 128)
+        inputs = tuple((name, (1, *shape[1:])) for name, shape in self.work.inputs)
+        return Case(replace(self.work, inputs=inputs), 1)
+
 
 def data_of(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
     """Inputs and parameters by name."""
@@ -68,28 +77,39 @@ def data_of(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def by_einbatch(case: Case) -> Running:
-    """A trainer; the programs are compiled once before, for a batch of 1, to import it all."""
-    model = eb.parse(case.text)
-    one = {name: array[:1] for name, array in data_of(case)[0].items()}
-    model.trainer().step(one)
-    model = eb.parse(case.text)
-    take_baseline()
-    inputs, params = data_of(case)
-    trainer = model.trainer(params)
-    return Running(lambda: trainer.step(inputs), dict)
+    """A trainer."""
+    return after_baseline(einbatch_step, case)
 
 
 def by_torch(case: Case) -> Running:
     """PyTorch, eager."""
-    import torch
+    return after_baseline(torch_step, case)
 
+
+def after_baseline(prepare: Callable[[Case], Running], case: Case) -> Running:
+    """A contender's step: what imports and warms everything is before the baseline.
+
+    A first step is before the peak: to draw the data and to compile took more than stays.
+    """
+    prepare(case.small).step()
+    take_baseline()
+    running = prepare(case)
+    running.step()
+    forget_peak()
+    return running
+
+
+def einbatch_step(case: Case) -> Running:
+    """One update of a trainer."""
+    inputs, params = data_of(case)
+    trainer = eb.parse(case.text).trainer(params)
+    return Running(lambda: trainer.step(inputs), dict)
+
+
+def torch_step(case: Case) -> Running:
+    """One update in PyTorch."""
     from benchmarks.peers import models_torch
 
-    tensor = torch.ones(512, 512, requires_grad=True)
-    (tensor @ tensor).sum().backward()
-    if not isinstance(case.work, Size):
-        models.model_of(case.work).init(seed=0)
-    take_baseline()
     if isinstance(case.work, Size):
         return perceptron.peers.by_torch(case.work)
     return models_torch.prepare(case.work.name, *data_of(case), rate=RATE)
@@ -106,6 +126,7 @@ SUITE = Suite(
     title="peak memory of a training step",
     cases=(
         of(perceptron.SUITE, "M", 128),
+        of(perceptron.SUITE, "L", 1024),
         of(perceptron.SUITE, "XL", 2048),
         of(models.SUITE, "conv2d", 32),
         of(models.SUITE, "transformer", 8),

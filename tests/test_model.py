@@ -166,6 +166,41 @@ def test_a_trainer_lets_go_of_what_it_was_given(model: eb.Model):
     assert trainer.state["step"] == 2
 
 
+def test_a_trainer_takes_over_what_nobody_else_has(model: eb.Model):
+    params = model.init(seed=1, x=X)
+    where = {name: params[name].ctypes.data for name in params}
+    trainer = model.trainer(params)
+    del params
+    trainer.step(x=X, t=T)
+    assert {name: trainer.kept[name].ctypes.data for name in where} == where
+
+
+@pytest.mark.parametrize("held", ["the mapping", "an array", "a view", "a memoryview"])
+def test_a_trainer_changes_nothing_that_somebody_has(model: eb.Model, held: str):
+    params = model.init(seed=1, x=X)
+    before = params["W"].copy()
+    own = {
+        "the mapping": lambda: params,
+        "an array": lambda: {"W": params["W"]},
+        "a view": lambda: {"W": params["W"][:]},
+        "a memoryview": lambda: {"W": memoryview(params["W"])},
+    }[held]()
+    trainer = model.trainer(params)
+    params = None
+    trainer.step(x=X, t=T)
+    assert (np.asarray(own["W"]) == before).all()
+    assert (trainer.kept["W"] != before).any()
+
+
+def test_params_that_are_one_array_come_apart():
+    text = "param W[i] = 0\nparam V[i] = 0\ninput x[i]\nL += W[i]*x[i] + 2*V[i]*x[i]\n"
+    model = eb.parse(text + "minimize L\ntrain sgd(lr=1)\n", dtype="float64")
+    trainer = model.trainer(dict.fromkeys(("W", "V"), np.ones(2)))
+    trainer.step(x=[1, 2])
+    assert trainer.params["W"].tolist() == [0, -1]
+    assert trainer.params["V"].tolist() == [-1, -3]
+
+
 def test_what_a_trainer_gives_stays_as_it_is(model: eb.Model):
     given = model.init(x=X)
     trainer = model.trainer(given)

@@ -22,16 +22,21 @@ def resident() -> int:
 
 
 def peak() -> int:
-    """The most that ever lay in memory, since the baseline was taken."""
+    """The most that ever lay in memory, since the peak was forgotten."""
     return _status("VmHWM")
 
 
 def take_baseline() -> None:
-    """From here on memory counts: gives back what is free, and forgets the peak so far."""
+    """From here on memory counts."""
+    forget_peak()
+    _baseline[:] = [resident()]
+
+
+def forget_peak() -> None:
+    """Gives back what is free, and forgets the peak so far."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    _baseline[:] = [resident()]
 
 
 def baseline() -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import getrefcount
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,6 +70,21 @@ def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype, part: Part | None = 
     if array.dtype == np.uint64:
         array = np.minimum(array, np.uint64(2**63 - 1))
     return np.asarray(array, dtype=np.int64, order="C")
+
+
+def own(tensor: Tensor, given: Mapping[str, ArrayLike], dtype: Dtype) -> Array:
+    """What is given for a tensor, as an array to write to: a copy, unless nobody else has it.
+
+    `given` is a mapping of the caller's own making. Half of what a large model needs to
+    start is its parameters' copies; those that came from a file, or straight from `init`,
+    are nobody else's.
+    """
+    # Two references are the mapping's and getrefcount's own; a view of it is one more.
+    is_array = type(given[tensor.name]) is np.ndarray
+    is_alone = is_array and getrefcount(given[tensor.name]) == 2
+    array = convert(tensor, given[tensor.name], dtype)
+    is_whole = array.base is None and array.flags.owndata and array.flags.writeable
+    return array if is_alone and is_whole else array.copy()
 
 
 def shape_of(tensor: Tensor, value: ArrayLike) -> tuple[int, ...]:

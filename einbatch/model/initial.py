@@ -76,7 +76,7 @@ class Initial:
                 bare = replace(self.program, statements=(fill,), reports=(), updates=())
                 alone = replace(bare, tensors=(tensor,))
                 values = run(alone, {}, self.extents)[tensor.name]
-        return np.ascontiguousarray(convert(tensor, values, self.dtype)).reshape(shape)
+        return convert(tensor, values, self.dtype)
 
     def _flat(self, elements: Elements) -> list[Value]:
         values: list[Value] = []

@@ -13,7 +13,7 @@ from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, reads, statements_of
-from einbatch.model.arrays import Array, convert, missing, shape_of
+from einbatch.model.arrays import Array, convert, missing, own, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
@@ -161,8 +161,8 @@ class Trainer:
 
     def restore(self, kept: Mapping[str, Array], step: int) -> None:
         """Goes back to params and states as they were after `step` updates."""
-        for name, own in self._kept.items():
-            np.copyto(own, kept[name])
+        for name, array in self._kept.items():
+            np.copyto(array, kept[name])
         self._count = step
 
     def step(self, data: Mapping[str, ArrayLike] | None = None, **inputs: ArrayLike) -> float:
@@ -271,7 +271,7 @@ class Trainer:
         self._kept, self._count = starting_values(
             self._updating, self._given, self._state, given, self._seed, self._load
         )
-        self._given = self._state = None  # the caller's arrays may go now: there are copies
+        self._given = self._state = None  # the caller's arrays may go now
 
 
 def starting_values(
@@ -282,7 +282,10 @@ def starting_values(
     seed: int,
     load: Load | None,
 ) -> tuple[dict[str, Array], int]:
-    """Copies of params and state, drawn or initial where none are given, and the updates so far."""
+    """Params and state of our own, drawn or initial where none are given, and the updates so far.
+
+    `params` and `state` are mappings that nobody else has; their arrays may be anybody's.
+    """
     program, dtype = updating.source, updating.execution.dtype
     names = (*updating.params, *updating.states)
     part = restrict(program, names)
@@ -299,7 +302,7 @@ def starting_values(
         if given is None:
             kept[name] = initial.array(tensor)
         elif name in given:
-            kept[name] = convert(tensor, given[name], dtype).copy()
+            kept[name] = own(tensor, given, dtype)
         else:
             raise missing(tensor)
     bind_extents(part, {**shapes, **{name: array.shape for name, array in kept.items()}})

@@ -14,6 +14,7 @@ from einbatch.plan.liveness import find_constants, find_last_uses, keep_wanted, 
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.plan import Operand, Plan
 from einbatch.plan.scaling import fold_scales
+from einbatch.plan.workspace import estimate_workspace
 
 Describe = Callable[[Statement], str]
 SHARED = frozenset({"input", "constant", "check", "exit"})
@@ -96,6 +97,7 @@ def assemble(
     origins = {new: low.graph.origins[old] for old, new in numbers.items()}
     memory = _memory(low, wanted, values, numbers)
     buffers, arena = assign_buffers(memory)
+    workspace = estimate_workspace(values, memory.item)
     entered = {name: numbers[old] for name, old in wanted.start.items() if old in numbers}
     outputs = {name: numbers[old] for name, old in wanted.outputs.items()}
     inputs = {name: new for name, new in entered.items() if name not in wanted.owners}
@@ -120,7 +122,8 @@ def assemble(
             if (found := fused.get(item.value, numbers.get(item.value))) is not None
         ),
         arena=arena,
-        peak=_peak(memory, buffers, arena, outputs),
+        workspace=workspace,
+        peak=_arrays(memory, buffers, arena, outputs) + workspace,
     )
 
 
@@ -196,10 +199,10 @@ def _targets(
     return tuple(sorted(found.items()))
 
 
-def _peak(
+def _arrays(
     memory: Memory, buffers: tuple[Buffer, ...], arena: int, outputs: Mapping[str, int]
 ) -> int:
-    """All bytes in use at once: what enters, the arena, constants, and the results' copies."""
+    """The bytes of all arrays: what enters, the arena, constants, and the results' copies."""
     entering = sum(
         memory.size(number)
         for number, value in enumerate(memory.values)

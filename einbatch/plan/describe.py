@@ -134,6 +134,7 @@ def _memory(plan: Plan) -> list[str]:
         "memory",
         f"  inputs and parameters  {show_bytes(given_bytes(plan))}",
         f"  arena                  {show_bytes(plan.arena)}",
+        f"  workspace (estimate)   {show_bytes(plan.workspace)}",
         f"  peak                   {show_bytes(plan.peak)}",
     ]
 

@@ -103,7 +103,8 @@ def _refuse_overflow(low: Lowering, steps: tuple[Step, ...]) -> None:
 
 
 def _refuse_peak(result: Plan, steps: tuple[Step, ...], limit: int) -> None:
-    if result.peak <= limit:
+    arrays = result.peak - result.workspace
+    if arrays <= limit:
         return
     item = ITEM[result.dtype]
     sizes = [
@@ -121,4 +122,4 @@ def _refuse_peak(result: Plan, steps: tuple[Step, ...], limit: int) -> None:
         else f"an intermediate {result.values[largest].operation}"
     )
     span = step.span if step is not None else NOWHERE
-    raise refuse_peak(result.peak, limit, what, sizes[largest], span)
+    raise refuse_peak(arrays, limit, what, sizes[largest], span)

@@ -29,7 +29,8 @@ class Plan:
     and states) are given once and rewritten in place; `outputs` are what a call
     gives. `origins` names for each value the statement that it comes from, by its
     number in `statements`. `written` are the owned tensors whose last value lies
-    elsewhere and is copied at the end.
+    elsewhere and is copied at the end. `peak` is about how many bytes are in use at
+    once: the arrays, and the `workspace` of products, an estimate.
     """
 
     dtype: Dtype
@@ -47,6 +48,7 @@ class Plan:
     checks: tuple[Check, ...]
     contractions: tuple[Contraction, ...]
     arena: int
+    workspace: int
     peak: int
 
     def describe(self) -> str:

@@ -46,6 +46,7 @@ class Planned:
     flops: int
     given: int
     arena: int
+    workspace: int
     peak: int
     buffers: Sequence[tuple[str, str, str]]
 
@@ -80,6 +81,7 @@ def planned_step(
         sum(totals.values()),
         given_bytes(made),
         made.arena,
+        made.workspace,
         made.peak,
         [
             (operand.name, " × ".join(map(str, operand.shape)) or "scalar", kind)

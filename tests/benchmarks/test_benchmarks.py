@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import sys
 
 import pytest
 
@@ -20,6 +21,7 @@ from benchmarks import (
     texts,
 )
 from benchmarks.harness import main
+from einbatch.backends.numpy import native
 
 SHORT = ("--rounds", "1", "--seconds", "0.001")
 
@@ -58,12 +60,15 @@ def test_compiling_is_timed(capsys):
     assert "1 layer" in capsys.readouterr().out
 
 
-def test_the_peak_of_a_step_is_near_what_lies_in_it():
-    case = peak.SUITE.case("M")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from Linux' /proc")
+@pytest.mark.skipif(not native.is_available(), reason="NumPy alone takes temporaries")
+def test_the_peak_of_a_step_is_what_its_plan_says():
+    case = peak.SUITE.case("L")
     x, t, params = perceptron.peers.data(case.work)
     given = x.nbytes + t.nbytes + sum(array.nbytes for array in params.values())
-    assert given < peak.measured(case, "einbatch") < 10 * given
-    assert given < peak.predicted(case) < 10 * given
+    measured = peak.measured(case, "einbatch")
+    assert measured > given
+    assert 0.95 * measured <= peak.predicted(case) <= 1.25 * measured
 
 
 @pytest.mark.parametrize("path", sorted(models.FOLDER.glob("*.ein")), ids=lambda path: path.stem)

@@ -177,6 +177,7 @@ def test_the_text_of_a_plan():
         memory
           inputs and parameters  224 bytes
           arena                  0 bytes
+          workspace (estimate)   0 bytes
           peak                   288 bytes
         """
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from einbatch.backends.numpy.groups import PARALLEL, group
 from einbatch.backends.numpy.instructions import (
@@ -67,6 +66,12 @@ class Band:
         """In additions or so."""
         return sum(cut.instruction.work for cut in self.cuts)
 
+    @property
+    def is_worth_it(self) -> bool:
+        """True for several instructions with a product, and work for more than one thread."""
+        has_product = any(isinstance(cut.instruction, Product) for cut in self.cuts)
+        return has_product and len(self.cuts) > 1 and self.work >= PARALLEL
+
     def words(self) -> list[int]:
         """The instruction's words: each of those inside after its rows in one of the band's."""
         words: list[int] = []
@@ -91,41 +96,55 @@ class Band:
 
 def in_bands(instructions: Sequence[Instruction]) -> Iterator[Instruction | Band]:
     """The instructions, those that make a band as one."""
-    cuts = [tuple(_cuts(each)) for each in instructions]
+    finder = _Finder(instructions)
     place = 0
-    while place < len(cuts):
-        band = _find(cuts, place)
-        yield instructions[place] if band is None else band
-        place += 1 if band is None else len(band.cuts)
+    while place < len(instructions):
+        band = finder.find(place)
+        count = 1 if band is None else len(band.cuts)
+        if band is not None and band.is_worth_it:
+            yield band
+        else:
+            yield from instructions[place : place + count]
+        place += count
 
 
-def _find(cuts: Sequence[tuple[Cut, ...]], start: int) -> Band | None:
-    """The band from an instruction on that does the most; None where that is not worth it."""
-    best: Band | None = None
-    near = {cut.extent for choices in cuts[start : start + AHEAD] for cut in choices}
-    for first in cuts[start]:
-        for rows in sorted((n for n in near if first.extent % n == 0), reverse=True):
-            band = _longest(cuts, start, first, rows)
-            if band is not None and (best is None or band.work > best.work):
-                best = band
-    if best is None or best.work < PARALLEL or len(best.cuts) < 2:
-        return None
-    return best if any(isinstance(cut.instruction, Product) for cut in best.cuts) else None
+class _Finder:
+    """Finds bands, each from an instruction on; it never goes back."""
 
+    def __init__(self, instructions: Sequence[Instruction]) -> None:
+        self._instructions = instructions
+        self._known: dict[int, tuple[Cut, ...]] = {}
 
-def _longest(cuts: Sequence[tuple[Cut, ...]], start: int, first: Cut, rows: int) -> Band | None:
-    """The longest band of so many rows that begins with a cut."""
-    memory = Memory(rows)
-    if not memory.take(first.accesses, first.extent):
-        return None
-    chosen = [first]
-    for choices in islice(cuts, start + 1, None):
-        fitting = (cut for cut in choices if cut.extent % rows == 0)
-        taken = next((cut for cut in fitting if memory.take(cut.accesses, cut.extent)), None)
-        if taken is None:
-            break
-        chosen.append(taken)
-    return Band(rows, tuple(chosen))
+    def find(self, start: int) -> Band | None:
+        """The band from an instruction on that does the most; None where that cannot be cut."""
+        self._known = {place: cuts for place, cuts in self._known.items() if place >= start}
+        ahead = range(start, min(start + AHEAD, len(self._instructions)))
+        near = {cut.extent for place in ahead for cut in self._cuts(place)}
+        bands = (
+            self._longest(start, first, rows)
+            for first in self._cuts(start)
+            for rows in sorted((n for n in near if first.extent % n == 0), reverse=True)
+        )
+        return max((band for band in bands if band), key=lambda band: band.work, default=None)
+
+    def _cuts(self, place: int) -> tuple[Cut, ...]:
+        if place not in self._known:
+            self._known[place] = tuple(_cuts(self._instructions[place]))
+        return self._known[place]
+
+    def _longest(self, start: int, first: Cut, rows: int) -> Band | None:
+        """The longest band of so many rows that begins with a cut."""
+        memory = Memory(rows)
+        if not memory.take(first.accesses, first.extent):
+            return None
+        chosen = [first]
+        for place in range(start + 1, len(self._instructions)):
+            fitting = (cut for cut in self._cuts(place) if cut.extent % rows == 0)
+            taken = next((cut for cut in fitting if memory.take(cut.accesses, cut.extent)), None)
+            if taken is None:
+                break
+            chosen.append(taken)
+        return Band(rows, tuple(chosen))
 
 
 def _cuts(instruction: Instruction) -> Iterator[Cut]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -13,6 +14,8 @@ Shape = tuple[int, ...]
 
 class Pointer(int):
     """A word that is an address; it moves with the input in whose memory it lies."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,7 @@ def words_of_check(check: Check) -> list[int]:
 
 def packed(words: Iterable[int]) -> bytes:
     """Words as the 64 bits each that C reads."""
-    items = list(words)
-    return struct.pack(f"{len(items)}q", *items)
+    return array("q", words).tobytes()
 
 
 def can_merge(loop: Loop, axis: int) -> bool:

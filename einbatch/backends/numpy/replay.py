@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
+from mmap import mmap
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -102,8 +104,10 @@ class _Failed:
 
 
 def _placeholder(plan: Plan, operand: Operand) -> Array:
-    """An array where an input will be; never written, so it takes no memory."""
-    return np.empty(operand.shape, np.int64 if operand.integer else plan.dtype)
+    """An array where an input will be; pages of its own, never written, take no memory."""
+    dtype = np.dtype(np.int64 if operand.integer else plan.dtype)
+    pages = mmap(-1, max(1, prod(operand.shape) * dtype.itemsize))
+    return np.ndarray(operand.shape, dtype, pages)
 
 
 def _owner(array: Array, inputs: Sequence[Array]) -> int | None:
