@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from einbatch.backends.numpy.gather import Gather
 from einbatch.data import minibatch_order, split_holdout
 from einbatch.diagnostics import EinbatchError
 from einbatch.train.options import Options
@@ -143,7 +144,7 @@ class Examples:
     axes: Mapping[str, int | None]
     count: int
     extents: Mapping[str, int] = field(default_factory=dict[str, int])
-    _buffers: dict[tuple[str, int], Array] = field(default_factory=dict[tuple[str, int], Array])
+    _gathers: dict[tuple[str, int], Gather] = field(default_factory=dict[tuple[str, int], Gather])
 
     def take(self, order: Order) -> dict[str, Array]:
         """The examples of these numbers; the arrays are valid until the next call."""
@@ -160,11 +161,9 @@ class Examples:
 
     def _taken(self, name: str, array: Array, axis: int, order: Order) -> Array:
         key = (name, len(order))
-        if key not in self._buffers:
-            shape = (*array.shape[:axis], len(order), *array.shape[axis + 1 :])
-            self._buffers[key] = np.empty(shape, array.dtype)
-        # clip: without it NumPy writes to a copy first; every number is in range
-        return np.take(array, order, axis=axis, out=self._buffers[key], mode="clip")
+        if key not in self._gathers:
+            self._gathers[key] = Gather(array, len(order), axis)
+        return self._gathers[key](order)
 
 
 def train(

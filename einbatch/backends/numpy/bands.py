@@ -100,11 +100,13 @@ def in_bands(instructions: Sequence[Instruction]) -> Iterator[Instruction | Band
     place = 0
     while place < len(instructions):
         band = finder.find(place)
-        count = 1 if band is None else len(band.cuts)
         if band is not None and band.is_worth_it:
             yield band
-        else:
-            yield from instructions[place : place + count]
+            place += len(band.cuts)
+            continue
+        # A band from within this one would end where it does; one from its last may go on.
+        count = 1 if band is None else max(1, len(band.cuts) - 1)
+        yield from instructions[place : place + count]
         place += count
 
 

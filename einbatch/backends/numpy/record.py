@@ -36,6 +36,8 @@ START = {name: IDENTITY[operator] for operator, name in ACCUMULATE.items()}
 """What a ufunc's reduction starts from."""
 SLOW = 8
 """The weight of functions like exp."""
+FAR = 4
+"""The weight of an element that is read from anywhere in memory."""
 
 
 class Recorder:
@@ -140,7 +142,7 @@ class Recorder:
             Operand(native.address(source), (extent * piece, *(0,) * places.ndim), source.nbytes),
             Operand(native.address(out), (count * piece, *along), piece, is_written=True),
         )
-        weight = max(1, inner)
+        weight = max(1, FAR * inner)
         function, data = _named("take"), native.address(pieces)
         self._loop(function, data, (outer, *places.shape), operands, weight, by=None)
 

@@ -37,6 +37,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* cblas's own numbers */
+enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+
 #include "replay_kernels.h"
 #include "replay_loops.h"
 #include "replay_threads.h"
@@ -45,7 +48,7 @@ typedef int64_t word;
 _Static_assert(sizeof(npy_intp) == 8 && sizeof(void *) == 8, "words of 64 bits hold pointers");
 
 enum { GROUP = 1, LOOP, GEMM, GEMV, CHECK, BAND };
-enum { MOST_OPERANDS = 4, ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+enum { MOST_OPERANDS = 4 };
 
 /* ---- BLAS: whichever library `use_blas` names, with integers of 32 or 64 bits ---- */
 
@@ -75,13 +78,11 @@ static double number(word bits) {
 
 static void gemm(const word *g, const char *a, const char *b, char *c) {
     double alpha = number(g[8]), beta = number(g[9]);
-    if (!g[3] && g[4]) {
-        struct kind kind = {g[5], g[6], g[7], g[11], g[13], g[15], g[2], alpha, beta};
-        const struct kernel *kernel = find_kernel(&kind);
-        if (kernel && kernel->run) {
-            kernel->run(kernel->made, a, b, c);
-            return;
-        }
+    struct kind kind = {g[5], g[6], g[7], g[11], g[13], g[15], g[3], g[4], g[2], alpha, beta};
+    const struct kernel *kernel = find_kernel(&kind);
+    if (kernel && kernel->run) {
+        kernel->run(kernel->made, a, b, c);
+        return;
     }
     if (blas.bits == 64) {
         if (g[2]) GEMM_CALL(blas.dgemm, double, int64_t);
