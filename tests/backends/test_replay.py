@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 
@@ -210,6 +211,21 @@ def test_products_of_any_layout(dtype: str) -> None:
         run()
         tolerance = 1e-5 if dtype == "float32" else 1e-13
         np.testing.assert_allclose(out, expected, tolerance, tolerance)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="of x86 processors")
+def test_products_in_single_precision_take_tiny_numbers_for_zero() -> None:
+    """Momentum leaves such numbers behind where an input is zero for long; they are slow."""
+    for dtype, tiny, kept in (("float32", 1e-40, 0.0), ("float64", 1e-310, 1e-310)):
+        left, right = np.full((64, 64), tiny, dtype), np.eye(64, dtype=dtype)
+        out, copy = np.ones((64, 64), dtype), np.ones((64, 64), dtype)
+        recorder = Recorder()
+        recorder.matmul(left, right, out)
+        recorder.pointwise("multiply", left, right, copy)
+        native.replay(*encode(recorder.instructions, []), (), (), print, recorder.kept)()
+        np.testing.assert_array_equal(out, np.full((64, 64), kept, dtype))
+        np.testing.assert_array_equal(copy, left * right)  # all else knows them
+        assert np.dtype(dtype).type(tiny) * 1 != 0  # and so does this thread afterwards
 
 
 def _layout(draws: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:

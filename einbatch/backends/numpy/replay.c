@@ -76,7 +76,7 @@ static double number(word bits) {
     return value;
 }
 
-static void gemm(const word *g, const char *a, const char *b, char *c) {
+static void general(const word *g, const char *a, const char *b, char *c) {
     double alpha = number(g[8]), beta = number(g[9]);
     struct kind kind = {g[5], g[6], g[7], g[11], g[13], g[15], g[3], g[4], g[2], alpha, beta};
     const struct kernel *kernel = find_kernel(&kind);
@@ -93,7 +93,7 @@ static void gemm(const word *g, const char *a, const char *b, char *c) {
     }
 }
 
-static void gemv(const word *g, const char *a, const char *b, char *c) {
+static void vector(const word *g, const char *a, const char *b, char *c) {
     double alpha = number(g[6]), beta = number(g[7]);
     if (blas.bits == 64) {
         if (g[2]) GEMV_CALL(blas.dgemv, double, int64_t);
@@ -105,6 +105,23 @@ static void gemv(const word *g, const char *a, const char *b, char *c) {
 }
 
 typedef void (*product)(const word *, const char *, const char *, char *);
+
+/* In single precision without the tiny numbers that momentum and saturated units leave behind. */
+static void without_tiny_numbers(product run, const word *g, const char *a, const char *b,
+                                 char *c) {
+    unsigned before = rounding();
+    if (!g[2]) set_rounding(without_tiny(before));
+    run(g, a, b, c);
+    set_rounding(before);
+}
+
+static void gemm(const word *g, const char *a, const char *b, char *c) {
+    without_tiny_numbers(general, g, a, b, c);
+}
+
+static void gemv(const word *g, const char *a, const char *b, char *c) {
+    without_tiny_numbers(vector, g, a, b, c);
+}
 
 /* One product for each element of the outer axes. */
 static void stacked(const word *g, product run, const word *axes, word axis, const char *a,
