@@ -224,7 +224,7 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
     chosen = low.constant_of(inside) is None
     whole = (
         ()
-        if chosen or statement.operator == "="
+        if chosen or statement.operator == "=" or not low.uses("scatter_rows")
         else _whole_pieces(low, statement, places, shape, new)
     )
     count = len(shape) - len(whole)
