@@ -262,7 +262,7 @@ def law_of_leaving_out(case: Case, without: frozenset[str]) -> None:
     program = program_of(case.trained().text)
     derived = differentiate(program, keep=True, simplify="simplify" not in without)
     arrays = case.arrays()
-    start = {f"m{name}": 0.5 + arrays[name] for name in case.params}
+    start = {f"m{name}": np.asarray(0.5 + arrays[name]) for name in case.params}
     expected = sample(derived, {**arrays, **start}, updates=True)
     assert_close(computed(derived, expected, without), expected, 1e-12)
     assert_close(updated(derived, expected, without), expected, 1e-12)
