@@ -212,9 +212,7 @@ PREPARATIONS = (
 )
 
 
-def computed(
-    program: Program, expected: Sample, without: frozenset[str] = frozenset()
-) -> Arrays:
+def computed(program: Program, expected: Sample, without: frozenset[str] = frozenset()) -> Arrays:
     """Every tensor that the NumPy backend computes of an optimized program."""
     program = optimize(program, without=without)
     made = plan(program, expected.extents, dtype="float64", without=without)
