@@ -13,25 +13,19 @@ from rich.table import Table
 
 from benchmarks import models, perceptron
 from benchmarks.harness import OWN, Contender, Outcome, Running, Suite, main, show_ratio
-from benchmarks.passes import PASSES, leave_out
+from einbatch.model.passes import PASSES
 
 Case = perceptron.Size | models.Case
 STEPS = 3
 
 
-def by_einbatch(case: Case) -> Running:
-    """With every pass."""
-    if isinstance(case, perceptron.Size):
-        return perceptron.by_einbatch(case)
-    return models.by_einbatch(case)
-
-
-def without(name: str) -> Callable[[Case], Running]:
-    """What makes einbatch ready without a pass."""
+def without(*names: str) -> Callable[[Case], Running]:
+    """What makes einbatch ready without some passes."""
 
     def make(case: Case) -> Running:
-        leave_out(name)
-        return by_einbatch(case)
+        if isinstance(case, perceptron.Size):
+            return perceptron.by_einbatch(case, names)
+        return models.by_einbatch(case, names)
 
     return make
 
@@ -53,7 +47,7 @@ SUITE = Suite(
     title="passes left out",
     cases=(*perceptron.SIZES, *models.CASES),
     contenders=(
-        Contender(OWN, by_einbatch),
+        Contender(OWN, without()),
         *(Contender(f"without {name}", without(name)) for name in PASSES),
     ),
     reference=in_double,
@@ -71,13 +65,13 @@ def show(suite: Suite, outcomes: Sequence[Outcome]) -> list[Table]:
     table.add_column("what it does")
     for outcome in outcomes:
         table.add_column(outcome.case, justify="right")
-    for name, switch in PASSES.items():
+    for name, description in PASSES.items():
         cells: list[str] = []
         for outcome in outcomes:
             times = outcome.microseconds
             off = times.get(f"without {name}")
             cells.append("–" if off is None else show_ratio(off / times[OWN]))
-        table.add_row(name, switch.description, *cells)
+        table.add_row(name, description, *cells)
     return [table]
 
 

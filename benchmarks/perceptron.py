@@ -7,6 +7,7 @@ to the largest. `floor` is the step's matrix products alone, through np.matmul.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 import numpy as np
 
@@ -17,10 +18,10 @@ from benchmarks.peers.perceptron import RATE, Size
 from benchmarks.texts import perceptron_text
 
 
-def by_einbatch(size: Size) -> Running:
-    """The public way: a trainer, given a minibatch each time."""
+def by_einbatch(size: Size, without: Collection[str] = ()) -> Running:
+    """The public way: a trainer, given a minibatch each time; `without` some passes."""
     x, t, params = peers.data(size)
-    trainer = eb.parse(perceptron_text(size.widths, RATE)).trainer(params)
+    trainer = eb.parse(perceptron_text(size.widths, RATE), without=without).trainer(params)
     losses: list[float] = []
 
     def step() -> None:

@@ -13,14 +13,14 @@ import pytest
 
 import einbatch as eb
 from einbatch.backends.numpy import native
-from einbatch.backends.numpy.instructions import GROUP
+from einbatch.backends.numpy.instructions import BAND, GROUP
 from einbatch.elaborate import bind_extents
 from einbatch.model.execution import Emitted
 from einbatch.model.passes import PASSES
 from einbatch.model.restrict import restrict
 from einbatch.model.trainer import Updating
 
-RECORDED = ("replay", "group_loops", "loop_over_rows", "use_threads")
+RECORDED = ("replay", "group_loops", "loop_over_rows", "use_threads", "share_bands")
 """What is done with recorded steps: there are none where there is no compiled part."""
 
 
@@ -154,6 +154,9 @@ CASES = {
         r"all statements 155",
     ),
     "fold_scales": Case(DESCENT, LONG, r"all statements 2,600", r"all statements 2,700"),
+    "write_first": Case(
+        LAYER, SCANNED, r"k_v = np\.broadcast_to\(k, \(4,\)\)", r"np\.copyto\(h, k_v\)"
+    ),
     "fuse_products": Case(DESCENT, LONG, r"accumulate\(W", r"np\.subtract\(W"),
     "compute_constants": Case(
         "input x[i]\nfor i: y[i] = x[i]*exp(i)",
@@ -167,6 +170,12 @@ CASES = {
     "replay": Case(CHAIN, {"x": (5,)}, "^replayed natively", "^run as Python"),
     "group_loops": Case(CHAIN, {"x": (5,)}, "^group of 3 loops", "^group of 1 loops"),
     "loop_over_rows": Case(CHAIN, {"x": (5,)}, "[1-9] by rows", ", 0 by rows"),
+    "share_bands": Case(
+        "input x[b,i]\ninput W[j,i]\nfor b,j: h[b,j] = tanh(sum[i](W[j,i]*x[b,i]))",
+        {"x": (256, 128), "W": (128, 128)},
+        "^band",
+        "^group",
+    ),
     "use_threads": Case(CHAIN, {"x": (30_000,)}, "shared$", "by rows$"),
 }
 """What stands in the one that does not stand in the other."""
@@ -202,6 +211,8 @@ def words_of(code: bytes) -> Iterator[str]:
             by_rows = sum(1 for loop in loops if loop[7])
             shared = ", shared" if words[place + 4] else ""
             yield f"group of {len(loops)} loops, {by_rows} by rows{shared}"
+        if words[place] == BAND:
+            yield "band"
         place += words[place + 1]
 
 
@@ -232,6 +243,8 @@ def test_every_pass_has_a_case():
 def test_a_pass_shows_and_changes_no_value(name: str):
     if name in RECORDED and not native.is_available():
         pytest.skip("steps are not replayed here")
+    if name == "share_bands" and not native.can_share_blas():
+        pytest.skip("threads cannot call this BLAS side by side")
     case = CASES[name]
     models = parsed(case), parsed(case, without=[name])
     after, before = (shown(model, case) for model in models)

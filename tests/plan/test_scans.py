@@ -186,6 +186,6 @@ def test_a_scatter_that_stays_in_a_scan_writes_once_a_round():
                 "h[t] = tanh(x[t] + other(h[t-1], 0))",
                 "s[n[t]] += sum(exp(w[i]*h[t]), i)",
             ),
-            members={"n": 3},
+            integer={"n": 3},
         )
     )
