@@ -13,8 +13,8 @@ PASSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "replay": "a step recorded once and replayed natively",
                 "group_loops": "loops that follow each other, run a block of rows at a time",
                 "loop_over_rows": "functions of whole matrices where there are some",
-                "use_threads": "the rows of large groups of loops shared among threads",
                 "share_bands": "instructions that threads run side by side, each for its own rows",
+                "use_threads": "the rows of large groups of loops shared among threads",
             }
         )
     }
