@@ -74,6 +74,11 @@ class Execution:
         """False for the loop nest, which runs programs as they are."""
         return self.backend != LOOPS
 
+    @property
+    def made(self) -> tuple[Emitted, ...]:
+        """The plans that are kept, the one that was used last at the end."""
+        return tuple(emitted for _, emitted in self._plans.values())
+
     def run(
         self,
         program: Program,

@@ -20,7 +20,7 @@ PASSES: Mapping[str, str] = MappingProxyType(
         "slide": "windows as loops over their offsets, each a view, not as copies of all patches",
         "block": "loops over examples in place of those, where each makes one wide product",
         "pad": "what may lie outside as views of a padded copy, not as gathers and scatters",
-        "put_one_hot": "`[i = e]` times something put at e, not multiplied out",
+        "put_one_hot": "one-hot factors put where they are 1, not multiplied out",
         "scatter_rows": "rows of lookups added as rows, not by element",
         "prove_inside": "no check of integers that are certainly inside their axes",
         "number_values": "equal values computed once",
