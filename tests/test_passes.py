@@ -271,6 +271,11 @@ def test_a_pass_that_there_is_not_is_refused():
         )
 
 
+def test_a_name_like_none_lists_them_all():
+    with pytest.raises(eb.EinbatchError, match=f"there are {', '.join(PASSES)}$"):
+        eb.parse("y = 1", without=["zzz"])
+
+
 def test_models_keep_to_what_they_leave_out():
     """A plan that one model made is not what another one, without a pass, runs."""
     case = CASES["put_one_hot"]
