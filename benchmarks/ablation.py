@@ -1,6 +1,7 @@
 """Each of einbatch's passes left out: how much slower, on what.
 
-The contenders are einbatch with all passes and einbatch without one of them.
+The contenders are einbatch with all passes and einbatch without one of them. Where a pass
+has nothing to do, the module is the same without it, and there is nothing to time.
 """
 
 from __future__ import annotations
@@ -12,28 +13,42 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import models, perceptron
-from benchmarks.harness import OWN, Contender, Outcome, Running, Suite, main, show_ratio
-from benchmarks.passes import PASSES, leave_out
+from benchmarks.harness import OWN, Contender, Outcome, Running, Skipped, Suite, main, show_ratio
+from einbatch.backends import PASSES as OF_BACKENDS
+from einbatch.model.passes import PASSES
 
 Case = perceptron.Size | models.Case
 STEPS = 3
+PASSES_OF_STEPS = OF_BACKENDS["numpy"]
+"""What these do does not all show in a module."""
 
 
-def by_einbatch(case: Case) -> Running:
-    """With every pass."""
+def by_einbatch(case: Case, names: tuple[str, ...] = ()) -> Running:
+    """Without some passes."""
     if isinstance(case, perceptron.Size):
-        return perceptron.by_einbatch(case)
-    return models.by_einbatch(case)
+        return perceptron.by_einbatch(case, names)
+    return models.by_einbatch(case, names)
 
 
 def without(name: str) -> Callable[[Case], Running]:
-    """What makes einbatch ready without a pass."""
+    """What makes einbatch ready without a pass; Skipped where that one has nothing to do."""
 
     def make(case: Case) -> Running:
-        leave_out(name)
-        return by_einbatch(case)
+        if name not in PASSES_OF_STEPS:
+            for names in ((), (name,)):
+                by_einbatch(case, names).step()
+            if plans_of(case, ()) == plans_of(case, (name,)):
+                raise Skipped(f"{name} has nothing to do in {case.name}")
+        return by_einbatch(case, (name,))
 
     return make
+
+
+def plans_of(case: Case, names: tuple[str, ...]) -> list[tuple[str, int]]:
+    """The modules that were made for a case, and how much memory they take."""
+    family = perceptron if isinstance(case, perceptron.Size) else models
+    model = family.model_of(case, names)
+    return [(made.source, made.plan.peak) for made in model.execution.made]
 
 
 def in_double(case: Case) -> Running:
@@ -71,13 +86,13 @@ def show(suite: Suite, outcomes: Sequence[Outcome]) -> list[Table]:
     table.add_column("what it does")
     for outcome in outcomes:
         table.add_column(outcome.case, justify="right")
-    for name, switch in PASSES.items():
+    for name, description in PASSES.items():
         cells: list[str] = []
         for outcome in outcomes:
             times = outcome.microseconds
             off = times.get(f"without {name}")
             cells.append("–" if off is None else show_ratio(off / times[OWN]))
-        table.add_row(name, switch.description, *cells)
+        table.add_row(name, description, *cells)
     return [table]
 
 

@@ -29,9 +29,9 @@ class Case:
 
 
 @cache
-def model_of(case: Case) -> eb.Model:
-    """The program."""
-    return eb.load(str(FOLDER / f"{case.name}.ein"))
+def model_of(case: Case, without: tuple[str, ...] = ()) -> eb.Model:
+    """The program; `without` some passes."""
+    return eb.load(str(FOLDER / f"{case.name}.ein"), without=without)
 
 
 def data_of(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -46,10 +46,10 @@ def data_of(case: Case) -> tuple[dict[str, Array], dict[str, Array]]:
     return inputs, params
 
 
-def by_einbatch(case: Case) -> Running:
-    """`model.value_and_grad`."""
+def by_einbatch(case: Case, without: tuple[str, ...] = ()) -> Running:
+    """`model.value_and_grad`; `without` some passes."""
     inputs, params = data_of(case)
-    model = model_of(case)
+    model = model_of(case, without)
     found: list[tuple[float, dict[str, Array]]] = []
 
     def step() -> None:

@@ -7,6 +7,7 @@ to the largest. `floor` is the step's matrix products alone, through np.matmul.
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -17,10 +18,16 @@ from benchmarks.peers.perceptron import RATE, Size
 from benchmarks.texts import perceptron_text
 
 
-def by_einbatch(size: Size) -> Running:
-    """The public way: a trainer, given a minibatch each time."""
+@cache
+def model_of(size: Size, without: tuple[str, ...] = ()) -> eb.Model:
+    """The program; `without` some passes."""
+    return eb.parse(perceptron_text(size.widths, RATE), without=without)
+
+
+def by_einbatch(size: Size, without: tuple[str, ...] = ()) -> Running:
+    """The public way: a trainer, given a minibatch each time; `without` some passes."""
     x, t, params = peers.data(size)
-    trainer = eb.parse(perceptron_text(size.widths, RATE)).trainer(params)
+    trainer = model_of(size, without).trainer(params)
     losses: list[float] = []
 
     def step() -> None:

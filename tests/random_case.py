@@ -95,6 +95,18 @@ class Case:
         """True where the extent of an axis depends on the batch."""
         return any(axis in self.batched for axis in known.axes)
 
+    def trained(self) -> Case:
+        """The same program with updates: of every other param with momentum, else without."""
+        lines: list[str] = []
+        params = [known for known in self.given if known.name in self.params]
+        for n, known in enumerate(params):
+            place, own = (access(name, known.indices) for name in (known.name, f"m{known.name}"))
+            gradient = access(f"{known.name}.grad", known.indices)
+            lines.append(f"state {own} = 0")
+            lines.append(f"{own} = {'' if n % 2 else f'0.9*{own} + '}{gradient}")
+            lines.append(f"{place} -= 0.1*{own}")
+        return replace(self, reports=lines)
+
     def weighted(self) -> Case:
         """The same program with the objective Σ u·T over all of its values: a random cotangent."""
         taken = [known for known in self.values if known.member is None]

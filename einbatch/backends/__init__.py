@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from einbatch.backends.passes import PASSES
+
+__all__ = ["BACKENDS", "PASSES", "backend"]
+
 BACKENDS = {"numpy": "einbatch.backends.numpy"}
 """The module of each backend; it is imported when it is asked for."""
 

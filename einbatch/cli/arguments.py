@@ -223,6 +223,13 @@ def _plan(verbs: Verbs) -> None:
     _precision(verb)
     verb.add_argument("--batch", metavar="N", type=_count(1), help="examples in a minibatch")
     verb.add_argument("--source", action="store_true", help="print the generated module")
+    verb.add_argument(
+        "--without",
+        metavar="PASS",
+        action="append",
+        default=[],
+        help="leave out this pass, to see what it does; may repeat",
+    )
 
 
 def _fmt(verbs: Verbs) -> None:

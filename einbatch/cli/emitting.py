@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from einbatch.cli.arguments import constants
@@ -12,7 +12,7 @@ from einbatch.data import Stored
 from einbatch.elaborate import bind_extents, constant_values
 from einbatch.ir import Number, Program, Tensor
 from einbatch.model.arrays import Array
-from einbatch.model.execution import Emitted, emit
+from einbatch.model.execution import Emitted
 from einbatch.model.interpreter import Model
 from einbatch.model.load import load
 from einbatch.model.restrict import restrict
@@ -27,13 +27,17 @@ class Planned(NamedTuple):
     emitted: Emitted
 
 
-def emit_for(arguments: argparse.Namespace) -> Planned:
-    """Plans one update where the program trains, else all of its forward statements."""
+def emit_for(arguments: argparse.Namespace, without: Collection[str] = ()) -> Planned:
+    """Plans one update where the program trains, else all of its forward statements.
+
+    `without` names passes that are left out.
+    """
     model = load(
         arguments.file,
         set=constants(arguments.set),
         dtype=arguments.dtype,
         data_root=arguments.data_root,
+        without=without,
     )
     arrays = read_data(model, arguments.data).inputs
     training = model.front.training
@@ -46,7 +50,7 @@ def emit_for(arguments: argparse.Namespace) -> Planned:
         outputs = tuple(t.name for t in program.tensors if t.kind == "value")
         program = restrict(program, outputs)
     extents = _extents(model, program, arrays, batch)
-    return Planned(model, emit(program, extents, outputs, "numpy", model.dtype, updates=updates))
+    return Planned(model, model.execution.emitted(program, extents, outputs, updates=updates))
 
 
 def _minibatch(model: Model) -> int:

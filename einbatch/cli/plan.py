@@ -9,7 +9,7 @@ from einbatch.cli.emitting import emit_for
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the plan of one step; the exit code."""
-    _, emitted = emit_for(arguments)
+    _, emitted = emit_for(arguments, arguments.without)
     if arguments.source:
         print(emitted.source.rstrip("\n"))
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -35,6 +35,7 @@ class Basis:
         backend: str = "numpy",
         folder: Path | None = None,
         data_root: str | os.PathLike[str] | None = None,
+        without: Collection[str] = (),
     ) -> None:
         self.front = front
         self.program = front.program
@@ -43,7 +44,7 @@ class Basis:
         self.sources = Sources(front.program, folder, data_root)
         self.dtype: Dtype = resolve_dtype(dtype, front.program)
         self.backend = backend
-        self.execution = Execution(backend, self.dtype)
+        self.execution = Execution(backend, self.dtype, without)
         self._forward = tuple(tensor.name for tensor in front.forward.tensors)
         self._names = frozenset(tensor.name for tensor in front.program.tensors)
         given = (*self.inputs, *front.program.of_kind("draw"))
@@ -78,6 +79,7 @@ class Basis:
         return (*self.params, *(self.program.tensor(name) for name in names))
 
     def _differentiated(self, wrt: tuple[str, ...], raw: bool) -> Program:
+        raw = raw or "simplify" in self.execution.without
         key = (wrt, raw)
         if key not in self._derived:
             self._derived[key] = differentiate(self.front.forward, wrt, simplify=not raw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol, cast
@@ -19,6 +19,7 @@ from einbatch.ir import Program, Statement
 from einbatch.ir.program import Dtype
 from einbatch.loops import run as run_loops
 from einbatch.model.arrays import Array
+from einbatch.model.passes import resolve_passes
 from einbatch.model.restrict import restrict
 from einbatch.optimize.pipeline import optimize
 from einbatch.plan import Plan, plan
@@ -51,9 +52,9 @@ class Emitted:
 
 
 class Execution:
-    """A backend and a precision, and the plans made so far."""
+    """A backend, a precision and the passes left out; and the plans made so far."""
 
-    def __init__(self, backend: str, dtype: Dtype) -> None:
+    def __init__(self, backend: str, dtype: Dtype, without: Collection[str] = ()) -> None:
         names = [*PLANNED, LOOPS]
         if not isinstance(backend, str) or backend not in names:  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not typed
             near = get_close_matches(str(backend), names, 1)
@@ -64,6 +65,7 @@ class Execution:
             )
         self.backend = backend
         self.dtype: Dtype = dtype
+        self.without = resolve_passes(without)
         self._plans: OrderedDict[object, tuple[Program, Emitted]] = OrderedDict()
         self._parts: dict[tuple[int, tuple[str, ...]], tuple[Program, Program]] = {}
 
@@ -71,6 +73,11 @@ class Execution:
     def is_planned(self) -> bool:
         """False for the loop nest, which runs programs as they are."""
         return self.backend != LOOPS
+
+    @property
+    def made(self) -> tuple[Emitted, ...]:
+        """The plans that are kept, the one that was used last at the end."""
+        return tuple(emitted for _, emitted in self._plans.values())
 
     def run(
         self,
@@ -113,7 +120,8 @@ class Execution:
         """The plan of a program for these extents, emitted and loaded; kept for the next call."""
         key = (id(program), tuple(extents.items()), outputs, updates)
         if key not in self._plans:
-            made = emit(program, extents, outputs, self.backend, self.dtype, updates=updates)
+            how = (self.backend, self.dtype)
+            made = emit(program, extents, outputs, *how, updates=updates, without=self.without)
             self._plans[key] = (program, made)  # the program too: its id stays its own
             if len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
@@ -129,9 +137,10 @@ def emit(
     dtype: Dtype,
     *,
     updates: bool = False,
+    without: frozenset[str] = frozenset(),
 ) -> Emitted:
-    """A program optimized, planned and written as a backend's module."""
-    stable = optimize(program)
+    """A program optimized, planned and written as a backend's module, `without` some passes."""
+    stable = optimize(program, without=without)
 
     def describe(statement: Statement) -> str:
         return unparse(erase_statement(stable, statement))
@@ -143,6 +152,7 @@ def emit(
         outputs=outputs,
         updates=updates,
         describe_statement=describe,
+        without=without,
     )
     module = load_backend(backend)
     source = cast(str, module.emit(made))

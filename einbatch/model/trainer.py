@@ -43,7 +43,8 @@ class Updating:
         self.objective = program.objective.tensor
         self.reports = program.shown
         self.outputs = (self.objective, *self.reports)
-        derived = differentiate(program, keep=True)
+        simplify = "simplify" not in execution.without
+        derived = differentiate(program, keep=True, simplify=simplify)
         steps = (*derived.statements, *derived.reports)  # of the params before the update
         derived = replace(derived, statements=steps, reports=())
         self.program = restrict(derived, self.outputs, updates=True)

@@ -2,6 +2,7 @@
 
 from einbatch.plan.allowance import allowance, check_tensors
 from einbatch.plan.make_plan import plan
+from einbatch.plan.passes import PASSES
 from einbatch.plan.plan import Operand, Plan
 
-__all__ = ["Operand", "Plan", "allowance", "check_tensors", "plan"]
+__all__ = ["PASSES", "Operand", "Plan", "allowance", "check_tensors", "plan"]

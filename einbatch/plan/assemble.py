@@ -65,7 +65,7 @@ def scaled_once(low: Lowering, wanted: Wanted) -> Wanted:
     Tensors that nothing sees any more but with a scale are known by another name.
     A program with loops stays as it is.
     """
-    if len(low.graph.loops) > 1:
+    if len(low.graph.loops) > 1 or not low.uses("fold_scales"):
         return wanted
     low.graph, numbers, scaled = fold_scales(low.graph, wanted.all(low.graph))
     current = {name: numbers[old] for name, old in low.current.items() if old in numbers}
@@ -91,9 +91,11 @@ def assemble(
     """The plan of what is wanted."""
     kept = wanted.all(low.graph)
     values, numbers = keep_wanted(low.graph, kept)
-    values, left, fused = fuse_products(values, {numbers[old] for old in kept})
-    fused = {old: fused[new] for old, new in numbers.items() if new in fused}
-    numbers = {old: left[new] for old, new in numbers.items() if new in left}
+    fused: Mapping[int, int] = {}
+    if low.uses("fuse_products"):
+        values, left, into = fuse_products(values, {numbers[old] for old in kept})
+        fused = {old: into[new] for old, new in numbers.items() if new in into}
+        numbers = {old: left[new] for old, new in numbers.items() if new in left}
     origins = {new: low.graph.origins[old] for old, new in numbers.items()}
     memory = _memory(low, wanted, values, numbers)
     buffers, arena = assign_buffers(memory)
@@ -124,6 +126,7 @@ def assemble(
         arena=arena,
         workspace=workspace,
         peak=_arrays(memory, buffers, arena, outputs) + workspace,
+        without=low.without,
     )
 
 
@@ -137,7 +140,7 @@ def _memory(
         values=values,
         roots=roots,
         last=find_last_uses(values, roots, kept),
-        constant=find_constants(values),
+        constant=find_constants(values, computed=low.uses("compute_constants")),
         owned={
             numbers[start[name]]: name
             for name in sorted(wanted.owners)
@@ -146,6 +149,8 @@ def _memory(
         final={name: numbers[old] for name, old in wanted.final.items()},
         outputs=frozenset(roots[numbers[old]] for old in wanted.outputs.values()),
         item=ITEM[low.dtype],
+        overwrites=low.uses("overwrite"),
+        shares=low.uses("share_memory"),
     )
 
 

@@ -25,6 +25,8 @@ def find_block(
     low: Lowering, expressions: Sequence[Expression], bound: Sequence[str]
 ) -> str | None:
     """The index to loop over in a sum of products where a factor slides; None: its offsets."""
+    if not low.uses("block"):
+        return None
     sliding = [e for e in expressions if any(_slides(low, read) for read in own_reads(e))]
     if len(sliding) != 1 or len(expressions) < 2 or not isinstance(sliding[0], Read):
         return None
@@ -39,7 +41,7 @@ def find_block(
 
 def find_left_block(low: Lowering, statement: Statement, bound: Sequence[str]) -> str | None:
     """The same of a statement that writes through sliding subscripts."""
-    slides = _slides(low, Read(statement.target, statement.subscripts))
+    slides = low.uses("block") and _slides(low, Read(statement.target, statement.subscripts))
     if statement.operator not in ("+=", "-=") or not bound or not slides:
         return None
     expressions = [statement.value]

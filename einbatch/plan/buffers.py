@@ -49,6 +49,10 @@ class Memory:
     """The roots of what is given."""
     item: int
     """The bytes of a number in the program's precision."""
+    overwrites: bool = True
+    """Whether results may overwrite arguments."""
+    shares: bool = True
+    """Whether memory is used again."""
 
     def size(self, number: int) -> int:
         value = self.values[number]
@@ -82,7 +86,7 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
         buffers.append(buffer)
         for root in dying[number]:
             own = buffers[root]
-            if own.place == "arena" and holder[own.offset] == root:
+            if memory.shares and own.place == "arena" and holder[own.offset] == root:
                 arena.give(own.offset, own.size)
     return tuple(buffers), arena.top
 
@@ -189,7 +193,9 @@ def _overwritable(value: Value) -> tuple[int, ...]:
 def _is_safe(memory: Memory, number: int, argument: int) -> bool:
     """True where an argument dies here and is read only at the element that is written."""
     root = memory.roots[argument]
-    if memory.last[root] != number or not _is_congruent(memory, number, argument):
+    if not memory.overwrites or memory.last[root] != number:
+        return False
+    if not _is_congruent(memory, number, argument):
         return False
     others = [a for a in memory.values[number].arguments if memory.roots[a] == root]
     value = memory.values[number]

@@ -8,7 +8,7 @@ from math import prod
 
 from einbatch.plan.graph import Shape, Value, contiguous, merged_stride
 from einbatch.plan.lowering import Contraction, Lowering, Term
-from einbatch.plan.order_contractions import order_contractions
+from einbatch.plan.order_contractions import Pair, in_turn, order_contractions
 
 Names = tuple[str, ...]
 LONGEST = 2048
@@ -19,18 +19,25 @@ def contract(low: Lowering, factors: Sequence[Term], bound: Sequence[str]) -> Te
     """The product of the factors, summed over `bound`; each of those is an axis of some factor."""
     kept = low.ordered(name for term in factors for name in term.axes if name not in bound)
     left = [sum_over(low, term, _lonely(k, factors, bound)) for k, term in enumerate(factors)]
-    for first, second in order_contractions([term.axes for term in left], kept, low.extents):
+    for first, second in _order(low, left, kept):
         b, a = left.pop(second), left.pop(first)
         others = {name for term in left for name in term.axes}
         left.append(_pair(low, a, b, others.union(kept)))
     return sum_over(low, left[0], [name for name in left[0].axes if name in bound])
 
 
+def _order(low: Lowering, factors: Sequence[Term], kept: Names) -> tuple[Pair, ...]:
+    if low.uses("order_contractions"):
+        return order_contractions([term.axes for term in factors], kept, low.extents)
+    return in_turn(len(factors))
+
+
 def multiply_all(low: Lowering, factors: Sequence[Term]) -> Term:
     """The product of the factors at each point, small ones first."""
     left = list(factors)
     while len(left) > 1:
-        a, b = _cheapest_pair(low, left) if len(left) <= 12 else (0, 1)
+        ordered = len(left) <= 12 and low.uses("order_contractions")
+        a, b = _cheapest_pair(low, left) if ordered else (0, 1)
         second, first = left.pop(b), left.pop(a)
         left.insert(a, _multiply(low, first, second))
     return left[0]
@@ -66,7 +73,8 @@ def reduce_over(low: Lowering, operation: str, term: Term, names: Sequence[str])
     """The term reduced over some of its axes by a pointwise operation."""
     if not names:
         return term
-    product = _sum_by_product(low, term, names) if operation == "add" else None
+    by_product = operation == "add" and low.uses("sum_by_products")
+    product = _sum_by_product(low, term, names) if by_product else None
     if product is not None:
         return product
     places = tuple(place for place, name in enumerate(term.axes) if name in names)

@@ -95,10 +95,11 @@ class Graph:
 
     `scopes` has for each value the loop that it is computed in, `blocks` for each
     loop what is computed in it, in order. `backs` leads from what a round begins
-    with to what it leaves to the next.
+    with to what it leaves to the next. Without `numbers_values` equal values are added anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, numbers_values: bool = True) -> None:
+        self.numbers_values = numbers_values
         self.values: list[Value] = []
         self.origins: list[int] = []
         self.origin = 0
@@ -121,7 +122,8 @@ class Graph:
         if number is None:
             number = len(self.values)
             scope = self._scope_of(value) if scope is None else scope
-            self._numbers[value] = number
+            if self.numbers_values:
+                self._numbers[value] = number
             self.values.append(value)
             self.origins.append(self.origin)
             self.scopes.append(scope)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from einbatch.plan.graph import Graph, Value
 
 NEVER_CONSTANT = frozenset({"input", "start", "loop", "end"})
+GIVEN = frozenset({"constant", "range", "view"})
+"""Constants that take no computing, and views of them."""
 
 
 ALIASES = frozenset({"view", "check", "carry", "exit"})
@@ -106,15 +108,16 @@ def _ends(values: Sequence[Value]) -> list[list[tuple[int, int]]]:
     return around
 
 
-def find_constants(values: Sequence[Value]) -> list[bool]:
+def find_constants(values: Sequence[Value], *, computed: bool = True) -> list[bool]:
     """For each value whether it is the same at every call: no input has a part in it.
 
-    In a loop, only a view can be.
+    In a loop, only a view can be. Without `computed`, none that takes computing.
     """
     constant: list[bool] = []
     depth = 0
     for value in values:
         depth += (value.operation == "loop") - (value.operation == "end")
         never = value.operation in NEVER_CONSTANT or (depth > 0 and value.operation != "view")
+        never = never or not (computed or value.operation in GIVEN)
         constant.append(not never and all(constant[argument] for argument in value.arguments))
     return constant

@@ -58,11 +58,18 @@ class Contraction:
 class Lowering:
     """The graph as it grows, and the value that each tensor has by now."""
 
-    def __init__(self, program: Program, extents: Mapping[str, int], dtype: Dtype) -> None:
+    def __init__(
+        self,
+        program: Program,
+        extents: Mapping[str, int],
+        dtype: Dtype,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self.program = program
         self.extents = extents
         self.dtype: Dtype = dtype
-        self.graph = Graph()
+        self.without = without
+        self.graph = Graph(numbers_values=self.uses("number_values"))
         self.current: dict[str, int] = {}
         self.fixed: dict[str, int] = {}
         """The indices of the loops around, each with its loop: in a round, one integer."""
@@ -79,6 +86,10 @@ class Lowering:
         self.constants: dict[str, Exact] = {}
         for let in program.lets:
             self.constants[let.name] = evaluate_constant(let.value, self.constants, extents)
+
+    def uses(self, name: str) -> bool:
+        """True unless this pass, see `passes`, is left out."""
+        return name not in self.without
 
     def shape_of(self, tensor: Tensor) -> Shape:
         """A tensor's extents as integers."""

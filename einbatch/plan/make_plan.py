@@ -31,10 +31,12 @@ def plan(
     updates: bool = False,
     allowance: int | None = None,
     describe_statement: Describe | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Plan:
     """The plan of what `outputs` need (None: every tensor that is written, and reports).
 
-    With `updates`, the update statements and what they need too. `extents` holds the
+    With `updates`, the update statements and what they need too. `without` names passes,
+    of planning and of the backend, that are left out. `extents` holds the
     integer of every index and of every named extent. EinbatchError E0701 or E0702
     where the memory allowance (in bytes; None: the machine's) would be exceeded.
     """
@@ -43,13 +45,14 @@ def plan(
     names = wanted_outputs(program, outputs, updates)
     steps = needed_steps(program, names, updates)
     _refuse_tensors(program, steps, extents, dtype, limit)
-    low = Lowering(program, extents, dtype)
+    low = Lowering(program, extents, dtype, without)
     start = _enter(low, steps, names)
-    steps = distribute(low, steps)
+    steps = distribute(low, steps) if low.uses("distribute") else steps
     lower_steps(low, steps, 0)
     _refuse_overflow(low, steps)
     wanted = scaled_once(low, find_wanted(low, start, names, updates))
-    low.graph.values = write_first(low.graph)
+    if low.uses("write_first"):
+        low.graph.values = write_first(low.graph)
     result = assemble(low, wanted, steps, describe_statement)
     _refuse_peak(result, steps, limit)
     return result

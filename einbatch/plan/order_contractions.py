@@ -39,3 +39,12 @@ def order_contractions(
             order.append((members[0], members[1]))
             left -= 1
     return tuple(order)
+
+
+def in_turn(count: int) -> tuple[Pair, ...]:
+    """The same for so many factors from left to right.
+
+    >>> in_turn(4)
+    ((0, 1), (0, 2), (0, 1))
+    """
+    return ((0, 1), *((0, left - 1) for left in range(count - 1, 1, -1))) if count > 1 else ()

@@ -37,7 +37,9 @@ def write_in_part(low: Lowering, statement: Statement, before: int, lower: Lower
         return False  # whole rounds of the loops around: the write itself is guarded
     if statement.target in low.carried:
         return add_apart(low, statement, known, lower)
-    return not reads_itself(statement) and _write_padded(low, statement, known, before, lower)
+    if reads_itself(statement) or not low.uses("pad"):
+        return False
+    return _write_padded(low, statement, known, before, lower)
 
 
 def _write_padded(

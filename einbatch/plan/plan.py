@@ -30,7 +30,8 @@ class Plan:
     gives. `origins` names for each value the statement that it comes from, by its
     number in `statements`. `written` are the owned tensors whose last value lies
     elsewhere and is copied at the end. `peak` is about how many bytes are in use at
-    once: the arrays, and the `workspace` of products, an estimate.
+    once: the arrays, and the `workspace` of products, an estimate. `without` are the
+    passes that are left out, a backend's own too.
     """
 
     dtype: Dtype
@@ -50,6 +51,7 @@ class Plan:
     arena: int
     workspace: int
     peak: int
+    without: frozenset[str]
 
     def describe(self) -> str:
         """The plan as text: contractions, operations, buffers, memory."""

@@ -121,7 +121,7 @@ def find_padded(
 ) -> Term | None:
     """A view of a padded copy; None where subscripts are not affine, or too far outside."""
     forms = [find_affine(low, subscript) for subscript in read.subscripts]
-    if any(form is None for form in forms):
+    if any(form is None for form in forms) or not low.uses("pad"):
         return None
     known = [form for form in forms if form is not None]
     value, known = _sliced(low, value, known)
@@ -220,7 +220,7 @@ def check_inside(
 
 
 def _is_inside(low: Lowering, term: Term, extent: int) -> bool:
-    bounds = find_bounds(low.graph, term.value)
+    bounds = find_bounds(low.graph, term.value) if low.uses("prove_inside") else None
     return bounds is not None and bounds[0] >= 0 and bounds[1] < extent
 
 

@@ -275,7 +275,7 @@ def _with_factor(
 def _rebuild(
     graph: Graph, uses: _Uses, rewriting: _Folding | _Region
 ) -> tuple[Graph, Numbers, Numbers]:
-    new = Graph()
+    new = Graph(numbers_values=graph.numbers_values)
     numbers: Numbers = {}
     scaled: Numbers = {}
     for number in sorted(uses.users):

@@ -26,6 +26,8 @@ def find_sliding(
     low: Lowering, expressions: Sequence[Expression], bound: Iterable[str]
 ) -> tuple[str, ...]:
     """The indices to loop over in a reduction over `bound`; none where nothing slides."""
+    if not low.uses("slide"):
+        return ()
     inside = set(low.free(free_indices(*expressions)))
     gone = set(bound)
     groups: list[tuple[str, ...]] = []
@@ -70,7 +72,7 @@ def own_reads(expression: Expression) -> Iterator[Read]:
 
 def find_left_loops(low: Lowering, statement: Statement) -> tuple[str, ...]:
     """The indices of loops in each round of which a statement writes no element twice."""
-    if statement.operator == "=":
+    if statement.operator == "=" or not low.uses("slide"):
         return ()
     forms = [find_affine(low, subscript) for subscript in statement.subscripts]
     known = [form for form in forms if form is not None]

@@ -224,12 +224,13 @@ def _put(low: Lowering, statement: Statement, base: int, new: Term) -> int:
     chosen = low.constant_of(inside) is None
     whole = (
         ()
-        if chosen or statement.operator == "="
+        if chosen or statement.operator == "=" or not low.uses("scatter_rows")
         else _whole_pieces(low, statement, places, shape, new)
     )
     count = len(shape) - len(whole)
     flat = flat_position(low, places[:count], shape[:count])
-    axes = low.ordered((*free_indices(*statement.subscripts), *inside.axes, *new.axes))
+    left = low.free(free_indices(*statement.subscripts))
+    axes = low.ordered((*left, *inside.axes, *new.axes))
     axes = tuple(name for name in axes if name not in whole)
     line, items = low.line(flat, axes), low.line(new, (*axes, *whole))
     if whole:

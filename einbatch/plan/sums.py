@@ -98,7 +98,8 @@ def _added(low: Lowering, total: Term, product: Product, lower: Lower) -> Term:
     negative = product.coefficient < 0
     if negative:
         product = replace(product, coefficient=-product.coefficient)
-    one_hot = find_one_hot(product.factors, product.divisors) if not product.bound else None
+    may_be = not product.bound and low.uses("put_one_hot")
+    one_hot = find_one_hot(product.factors, product.divisors) if may_be else None
     if one_hot is not None:
         place = one_hot.place
         rest = (*product.factors[:place], *product.factors[place + 1 :])
@@ -163,7 +164,7 @@ def _rounds_at_once(low: Lowering, expressions: Sequence[Expression]) -> tuple[s
     """The scans around for all of whose rounds a product can be contracted at once."""
     inside = free_indices(*expressions)
     names = tuple(name for name in low.scanned if name in low.fixed and name in inside)
-    if not names or low.guards:
+    if not names or low.guards or not low.uses("lift_products"):
         return ()
     first = min(low.fixed[name] for name in names)
     operands = {read.tensor for expression in expressions for read in reads(expression)}
@@ -209,8 +210,8 @@ def _scale_smallest(
     low: Lowering, coefficient: Exact, factors: Sequence[Term], bound: Sequence[str]
 ) -> tuple[list[Term], Exact]:
     """The coefficient applied to the smallest factor, or left for a smaller result."""
-    if coefficient == 1:
-        return list(factors), 1
+    if coefficient == 1 or not low.uses("scale_smallest"):
+        return list(factors), coefficient
     for place, term in enumerate(factors):
         known = _find_scaled(low, term, coefficient)
         if known is not None:

@@ -172,3 +172,20 @@ def test_what_an_outer_round_adds_to_what_an_inner_scan_writes():
             ),
         )
     )
+
+
+def test_a_scatter_that_stays_in_a_scan_writes_once_a_round():
+    """Its right side makes too much to be done for all rounds at once."""
+    check(
+        build(
+            {"t": 4, "k": 3, "i": 50},
+            {"n": (4,), "x": (4,), "w": (50,), "h": (4,), "s": (3,)},
+            "s[k] = 1",
+            scan(
+                "t",
+                "h[t] = tanh(x[t] + other(h[t-1], 0))",
+                "s[n[t]] += sum(exp(w[i]*h[t]), i)",
+            ),
+            integer={"n": 3},
+        )
+    )

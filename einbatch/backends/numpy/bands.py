@@ -72,13 +72,16 @@ class Band:
         has_product = any(isinstance(cut.instruction, Product) for cut in self.cuts)
         return has_product and len(self.cuts) > 1 and self.work >= PARALLEL
 
-    def words(self) -> list[int]:
-        """The instruction's words: each of those inside after its rows in one of the band's."""
+    def words(self, *, together: bool = True) -> list[int]:
+        """The instruction's words: each of those inside after its rows in one of the band's.
+
+        Loops are in groups if `together`.
+        """
         words: list[int] = []
         waiting: list[Loop] = []
 
         def flush() -> None:
-            for each in group(waiting):
+            for each in group(waiting, together=together):
                 rows = min(r for r in each.rows if r % self.rows == 0)
                 alone = replace(each, rows=(rows,))
                 words.extend((rows // self.rows, 0, *alone.words(shares=False)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -25,23 +26,34 @@ from einbatch.backends.numpy.instructions import (
 Array: TypeAlias = NDArray[Any]
 
 
-def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tuple[bytes, bytes]:
-    """The words that `replay.c` reads, and which of them point into inputs."""
+def encode(
+    instructions: Sequence[Instruction],
+    inputs: Sequence[Array],
+    without: frozenset[str] = frozenset(),
+) -> tuple[bytes, bytes]:
+    """The words that `replay.c` reads, and which of them point into inputs.
+
+    `without` names passes, see `backends.passes`, that are left out.
+    """
     words: list[int] = []
     waiting: list[Loop] = []
     moved: list[int] = []
+    together, shares = "group_loops" not in without, "use_threads" not in without
+    if "loop_over_rows" in without:
+        instructions = [replace(i, rows=0) if isinstance(i, Loop) else i for i in instructions]
 
     def flush() -> None:
-        for each in group(waiting):
-            words.extend(each.words())
+        for each in group(waiting, together=together):
+            words.extend(each.words(shares=shares))
         waiting.clear()
 
-    for item in in_bands(instructions) if native.can_share_blas() else instructions:
+    banded = shares and "share_bands" not in without and native.can_share_blas()
+    for item in in_bands(instructions) if banded else instructions:
         if isinstance(item, Loop):
             waiting.append(item)
             continue
         flush()
-        words.extend(_words(item))
+        words.extend(_words(item, together))
     flush()
     starts = [native.address(array) for array in inputs]
     for place, word in enumerate(words):
@@ -52,11 +64,11 @@ def encode(instructions: Sequence[Instruction], inputs: Sequence[Array]) -> tupl
     return packed(words), packed(moved)
 
 
-def _words(item: Product | Check | Band) -> list[int]:
+def _words(item: Product | Check | Band, together: bool) -> list[int]:
     match item:
         case Product():
             return words_of_product(item)
         case Check():
             return words_of_check(item)
         case Band():
-            return item.words()
+            return item.words(together=together)

@@ -48,13 +48,13 @@ class Group:
         return [GROUP, len(body) + 5, rows, block, int(parallel), *body]
 
 
-def group(loops: Sequence[Loop]) -> list[Group]:
-    """Loops that follow each other, in groups; the order stays."""
+def group(loops: Sequence[Loop], *, together: bool = True) -> list[Group]:
+    """Loops that follow each other, in groups; the order stays. Each alone if not `together`."""
     groups: list[Group] = []
     for loop in loops:
         own = _rows(loop)
         last = groups[-1] if groups else None
-        if last is not None and len(last.loops) < MOST:
+        if together and last is not None and len(last.loops) < MOST:
             shared = [r for r in last.rows if r in own and _apart(last.loops, loop, r)]
             if shared and (shared[0] == last.rows[0] or shared[0] >= 16):
                 groups[-1] = Group((*last.loops, loop), tuple(shared))

@@ -30,6 +30,8 @@ except ImportError:  # installed without a compiler
 # Any: an array is of floats or of integers.
 Array: TypeAlias = NDArray[Any]
 VARIABLE = "EINBATCH_REPLAY"
+AS_PYTHON = "run as Python"
+"""How modules run that are not replayed."""
 FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
 SPELLINGS = (
     ("scipy_cblas_{}64_", "scipy_openblas_{}64_", 64),
@@ -146,7 +148,7 @@ def describe() -> str:
     blas = find_blas()
     if is_available() and blas is not None:
         return f"replayed natively, with {blas.name}"
-    return "run as Python"
+    return AS_PYTHON
 
 
 def address(array: object) -> Pointer:

@@ -55,7 +55,7 @@ def replayed(
         namespace |= {**own, "np": np}
     free = _free_outputs(plan, outputs) if hands_out else ()
     given = [*inputs, *(outputs[k] for k in free)]
-    code, moved = encode(recorder.instructions, given)
+    code, moved = encode(recorder.instructions, given, plan.without)
     check = cast("Callable[[int, Array, int], None] | None", own.get("check"))
     failed = _Failed(recorder.checked, given, check)
     sizes = tuple(array.nbytes for array in given)

@@ -40,7 +40,11 @@ class Runner:
 
     def describe(self) -> str:
         """How the module's step runs here."""
-        return native.describe()
+        return native.describe() if self._is_replayed else native.AS_PYTHON
+
+    @property
+    def _is_replayed(self) -> bool:
+        return "replay" not in self.plan.without and native.is_available()
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs, by name, as arrays of the caller's own.
@@ -91,7 +95,7 @@ class Runner:
     def _bound(self, arrays: Mapping[str, Array], *, hands_out: bool = False) -> Replayed:
         owned = [arrays[item.name] for item in self.plan.owned]
         try:
-            if native.is_available():
+            if self._is_replayed:
                 return replayed(self._namespace, self.plan, owned, hands_out=hands_out)
             return Replayed(cast(Bind, self._namespace["bind"])(*owned), (), ())
         except self._outside as error:

@@ -30,7 +30,7 @@ class Writer:
         self.setup: list[str] = []
         self.views: list[str] = []
         self.frames: list[Frame] = []
-        self.moved = find_moved(plan)
+        self.moved = {} if "put_directly" in plan.without else find_moved(plan)
         """Values that an update puts somewhere, with that update: computed there at once."""
         self._known: dict[int, str] = {}
         self._views: dict[Moving, str] = {}
