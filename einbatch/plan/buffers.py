@@ -10,6 +10,8 @@ from einbatch.plan.graph import Value, contiguous
 from einbatch.plan.operations import POINTWISE
 
 ALIGNMENT = 64
+LITTLE = 2**18
+"""Bytes that are few enough not to be used again for something of another size."""
 BYTES = {"int": 8, "bool": 1}
 Place = Literal["arena", "owned", "input", "output", "constant", "alias"]
 IN_PLACE_FIRST = frozenset({"update", "scatter", "scatter_distinct", "start", "accumulate"})
@@ -68,7 +70,9 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
     homes = _homes(memory)
     holder: dict[int, int] = {}  # arena offset -> the value that holds it now
     held: dict[str, list[int]] = {}  # owned tensor -> the values that have held its memory
+    depth = 0
     for number, value in enumerate(memory.values):
+        depth += (value.operation == "loop") - (value.operation == "end")
         buffer = _without_arena(memory, number, value)
         if buffer is None:
             buffer = _into_owned(memory, number, finals, held, buffers) or _in_place(
@@ -78,7 +82,9 @@ def assign_buffers(memory: Memory) -> tuple[tuple[Buffer, ...], int]:
             buffer = Buffer("output", size=memory.size(number))
         if buffer is None:
             size = memory.size(number)
-            buffer = Buffer("arena", arena.take(size), size)
+            # In a loop, memory that is rows of one length in each round can be shared by rows.
+            alike = depth > 0 and size <= LITTLE
+            buffer = Buffer("arena", arena.take(size, alike=alike), size)
         if buffer.place == "arena":
             holder[buffer.offset] = number
         if buffer.place == "owned":
@@ -223,10 +229,13 @@ class _Arena:
         self.top = 0
         self._free: list[tuple[int, int]] = []  # (offset, size), by offset, never adjacent
 
-    def take(self, size: int) -> int:
-        """An offset for so many bytes: the smallest gap that holds them, else the end."""
+    def take(self, size: int, *, alike: bool = False) -> int:
+        """An offset for so many bytes: the smallest gap that holds them, else the end.
+
+        With `alike`, a gap that holds more is none.
+        """
         size = _rounded(size)
-        fitting = [gap for gap in self._free if gap[1] >= size]
+        fitting = [gap for gap in self._free if gap[1] == size or (gap[1] > size and not alike)]
         if fitting:
             offset, width = min(fitting, key=lambda gap: gap[1])
             self._free.remove((offset, width))
@@ -234,7 +243,7 @@ class _Arena:
                 self._insert(offset + size, width - size)
             return offset
         offset = self.top
-        if self._free and sum(self._free[-1]) == self.top:
+        if self._free and not alike and sum(self._free[-1]) == self.top:
             offset = self._free.pop()[0]
         self.top = offset + size
         return offset
