@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import getrefcount
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ Array: TypeAlias = NDArray[Any]
 Part: TypeAlias = tuple[int, NDArray[np.intp]]
 """What of an array is at hand: an axis, and which numbers along it."""
 
-PLAIN = ["C_CONTIGUOUS", "ALIGNED"]
+PLAIN: Final = ("C_CONTIGUOUS", "ALIGNED")
 INTEGERS = np.dtype(np.int64)
 FLOATS: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("f4"), "float64": np.dtype("f8")}
 KINDS = {
