@@ -99,6 +99,8 @@ class _Order:
         suffix = self.program.cotangent
         target = step.statement.target
         for read in reads_of(step.statement):
+            if step.is_of_another_round(read) and not self.is_kept(read.tensor):
+                continue
             self.reads.setdefault(read.tensor, []).append((step, read))
             if read.tensor not in self.known:
                 yield self.before(read)

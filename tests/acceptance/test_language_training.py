@@ -108,6 +108,17 @@ def test_update_statements_run_in_order_once_a_step(backend: str):
         assert state["step"] == step
 
 
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_a_scan_of_updates_reads_what_its_earlier_rounds_made(backend: str):
+    head = "index t < 4\nparam w[t] = 1\nL = sum[t](w[t]^2*(t + 1))\nminimize L\nscan t:\n"
+    text = head + "    u[t] = (u[t-1] else 0) + w.grad[t]\n    w[t] -= u[t] + (w[t-1] else 0)\n"
+    model = eb.parse(text, dtype="float64", backend=backend)
+    # u = 2, 6, 12, 20, and each round subtracts the w that the one before has made
+    assert model.step(model.init())[0]["w"].tolist() == [-1, -4, -7, -12]
+    assert "E0423" in refusal(text.replace("(u[t-1]", "(u[t+1]"))
+    assert "E0425" in refusal(head + "    u += w[t]\n    w[t] -= u\n")
+
+
 def test_built_in_optimizers_are_such_statements_and_print():
     head = "batch b < B\nindex i < 2\ninput x[b,i]\nparam W[i] = [1, 2]\n"
     head += "for b,i: L[b] += W[i]^2*x[b,i]\nminimize L\n"
