@@ -176,7 +176,6 @@ class _Binding:
             return 1
         return value
 
-
     def no_extent(self, name: str, value: Value) -> Sequence[Diagnostic]:
         """What is wrong where an extent comes to no positive integer."""
         index = self.program.find_index(name)
