@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -36,6 +36,7 @@ from einbatch.ir.program import (
     Tensor,
     statements_of,
 )
+from einbatch.ir.traverse import reads
 
 Element = tuple[int, ...]
 Cells = dict[Element, float]
@@ -109,6 +110,11 @@ def prepare(
     return Nest(meaning, extents, constants, shapes, tensors)
 
 
+def _reads_itself(statement: Statement) -> bool:
+    expressions = (*statement.subscripts, statement.value)
+    return any(read.tensor == statement.target for e in expressions for read in reads(e))
+
+
 def cells_of(tensor: Tensor, array: ArrayLike) -> Cells:
     """An array's elements as Python numbers."""
     values = np.asarray(array, dtype=np.int64 if tensor.integer else np.float64)
@@ -152,18 +158,26 @@ class Nest:
             self.tensors[name] = dict.fromkeys(product(*map(range, self.shapes[name])), start)
 
     def run_statement(self, statement: Statement, at: Mapping[str, int]) -> None:
-        """The loop nest of one statement."""
-        name = statement.target
+        """The loop nest of one statement; what it reads of its own target is as it was before."""
         self.begin(statement)
-        cells = self.tensors[name]
+        cells = self.tensors[statement.target]
+        found = self.contributions(statement, at)
+        if _reads_itself(statement):
+            found = list(found)
+        for element, value in found:
+            cells[element] = self.combine(statement.operator, cells[element], value)
+
+    def contributions(
+        self, statement: Statement, at: Mapping[str, int]
+    ) -> Iterable[tuple[Element, float]]:
+        """The elements that a statement writes, in the order of its loop nest, and what with."""
+        name, cells = statement.target, self.tensors[statement.target]
         for here in self.space(statement.indices, at):
             element = self.element(statement.subscripts, here)
-            if element not in cells:
-                if statement.partial:
-                    continue
+            if element in cells:
+                yield element, self.value(statement.value, here)
+            elif not statement.partial:
                 raise _outside(name, element, self.shapes[name], here, statement.span)
-            value = self.value(statement.value, here)
-            cells[element] = self.combine(statement.operator, cells[element], value)
 
     def space(self, indices: Sequence[str], at: Mapping[str, int]) -> Iterator[dict[str, int]]:
         """Every point of the index space, the last index fastest."""

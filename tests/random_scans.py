@@ -188,6 +188,11 @@ class Scans(Guards):
             operator = self.pick(["+=", "-=", "*=", "max=", "min="])
             bound = [i for i in self.left_indices(0, 1) if i not in scope]
             again = self.unary("tanh", self.using(bound, again))
+            if self.chance(3):  # scattered within the round
+                left = [
+                    item if index == t else self.place(extent, scope)
+                    for item, index, extent in zip(left, scope, known.axes, strict=True)
+                ]
             self.statement(known.name, operator, again, left)
 
     def joined(self, a: Expr, b: Expr) -> Expr:
@@ -219,7 +224,9 @@ class Scans(Guards):
             own = [i for i in self.over(extent, scope) if i not in self.scanned]
             others = [i for i in self.over(extent, list(self.case.indices)) if i not in scope]
             others = [i for i in others if i not in (*bound, *self.scanned)]
-            if own and not (others and self.chance(2)):
+            if self.chance(6):
+                parts.append(self.place(extent, tuple(scope)))
+            elif own and not (others and self.chance(2)):
                 parts.append(self.bare([self.pick(own)])[0])
             elif others:
                 bound.append(self.pick(others))

@@ -78,7 +78,7 @@ def _train(
     if arguments.out or arguments.grad:  # what could not be made in the end is told now
         extents = whole_extents(program, given.inputs, model.load_input)
         refuse_large(program, extents, model.dtype)
-    held = _holdout(model, arguments.holdout)
+    held = _holdout(model, given, arguments.holdout)
     with Watch(reports, quiet=arguments.json) as watch:
         result = model.fit(
             given.inputs,
@@ -129,12 +129,18 @@ def _train(
     return 0
 
 
-def _holdout(model: Model, texts: Sequence[str]) -> float | Given | None:
-    """What `--holdout` says: a part or a number of the examples, or others."""
+def _holdout(model: Model, given: Given, texts: Sequence[str]) -> float | Given | None:
+    """What `--holdout` says: a part or a number of the examples, or others.
+
+    Labels to train on are read before those: they say what the classes are.
+    """
     if len(texts) == 1 and NUMBER.fullmatch(texts[0]) and not Path(texts[0]).exists():
         return float(texts[0])
     if any(NUMBER.fullmatch(text) and not Path(text).exists() for text in texts):
         raise Misuse("--holdout: a number stands alone")
+    for tensor in model.inputs if texts else ():
+        if tensor.integer and tensor.source is not None and tensor.name not in given.inputs:
+            model.load_input(tensor)
     return read_data(model, texts) if texts else None
 
 

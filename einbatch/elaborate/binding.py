@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from einbatch.diagnostics import Diagnostic, EinbatchError, Span, deep_stack, diagnostic
@@ -172,9 +172,24 @@ class _Binding:
             self.errors.append(_unbound(self.program, str(error.args[0])))
             return 1
         if not isinstance(value, int) or value < 1:
-            self.errors += not_an_extent(f"{value}", _span_of(self.program, name)).diagnostics
+            self.errors += self.no_extent(name, value)
             return 1
         return value
+
+    def no_extent(self, name: str, value: Value) -> Sequence[Diagnostic]:
+        """What is wrong where an extent comes to no positive integer."""
+        index = self.program.find_index(name)
+        declared = [item.extent for item in self.program.indices if item.declared is not None]
+        if index is None or index.extent in declared:
+            return not_an_extent(f"{value}", _span_of(self.program, name)).diagnostics
+        return [
+            diagnostic(
+                "E0312",
+                f"no value of `{name}` keeps this subscript inside the data, not even 0",
+                (index.fixed, f"`{name}` would have {value} values"),
+                help="bind a longer axis, or say what is read outside: `(x[…] else 0)`",
+            )
+        ]
 
 
 def constant_values(program: Program, extents: Mapping[str, int]) -> dict[str, Value]:

@@ -44,10 +44,8 @@ class _Order:
 
     def forward(self, step: Round) -> Iterator[Diagnostic]:
         for read in reads_of(step.statement):
-            if step.is_of_another_round(read):
-                continue
             self.reads.setdefault(read.tensor, []).append((step, read))
-            if read.tensor not in self.known:
+            if read.tensor not in self.known and not step.is_of_another_round(read):
                 yield self.before(read)
         yield from self.write(step)
 
@@ -100,7 +98,7 @@ class _Order:
         target = step.statement.target
         for read in reads_of(step.statement):
             self.reads.setdefault(read.tensor, []).append((step, read))
-            if read.tensor not in self.known:
+            if read.tensor not in self.known and not step.is_of_another_round(read):
                 yield self.before(read)
         if target in forward:
             yield _after_objective(step, forward[target])

@@ -129,14 +129,23 @@ def _opposite(number: int | None) -> int | None:
 
 
 def check_scan(program: Program) -> Iterator[Diagnostic]:
-    """Errors for what a round may not read or write; an outer scan's order comes first."""
-    steps = list(rounds_of(program.statements, integer_values(program)))
+    """Errors for what a round may not read or write; an outer scan's order comes first.
+
+    Params and states have a value in every round: updates may rewrite them in any.
+    """
+    constants, suffix = integer_values(program), program.cotangent
+    steps = [
+        s for part in (program.statements, program.updates) for s in rounds_of(part, constants)
+    ]
+    made = {t.name for t in program.of_kind("value") if not t.name.endswith(suffix)}
     for step in steps:
-        for scan in step.scans:
-            yield from _writes(step.statement, scan)
+        if step.statement.target in made:
+            for scan in step.scans:
+                yield from _writes(step.statement, scan)
         for read in reads_of(step.statement):
-            yield from _reads(read, step)
-    yield from _mixed(steps)
+            if read.tensor in made:
+                yield from _reads(read, step)
+    yield from _mixed([step for step in steps if step.statement.target in made])
 
 
 def _mixed(steps: list[Round]) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import getrefcount
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ Array: TypeAlias = NDArray[Any]
 Part: TypeAlias = tuple[int, NDArray[np.intp]]
 """What of an array is at hand: an axis, and which numbers along it."""
 
+PLAIN: Final = ("C_CONTIGUOUS", "ALIGNED")
 INTEGERS = np.dtype(np.int64)
 FLOATS: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("f4"), "float64": np.dtype("f8")}
 KINDS = {
@@ -52,24 +53,32 @@ def _keyword(name: str) -> str:
 
 
 def convert(tensor: Tensor, value: ArrayLike, dtype: Dtype, part: Part | None = None) -> Array:
-    """An array of the tensor's dtype, C-contiguous; the caller's own where that fits already.
+    """An array of the tensor's dtype, C-contiguous and aligned; the caller's own where it fits.
 
     Integers become int64, everything else `dtype`. `part` says which elements of the
     tensor these are, if not all. E0616 where the elements are no numbers, E0617 where an
     integer is needed and an element is none.
     """
     fits = INTEGERS if tensor.integer else FLOATS[dtype]
-    if type(value) is np.ndarray and value.dtype is fits and value.flags.c_contiguous:
+    if type(value) is np.ndarray and value.dtype is fits and is_plain(value):
         return value
     array = as_numbers(tensor, value)
     if not tensor.integer:
         with np.errstate(all="ignore"):
-            return np.asarray(array, dtype=dtype, order="C")
+            return np.require(array, dtype, PLAIN)
     if array.dtype.kind == "f":
         _check_integral(tensor, array, part)
     if array.dtype == np.uint64:
         array = np.minimum(array, np.uint64(2**63 - 1))
-    return np.asarray(array, dtype=np.int64, order="C")
+    return np.require(array, np.int64, PLAIN)
+
+
+def is_plain(array: Array) -> bool:
+    """True for the memory that a backend takes: C-contiguous, each element where its type wants it.
+
+    `np.frombuffer` behind a header of an odd length gives another.
+    """
+    return array.flags.c_contiguous and array.flags.aligned
 
 
 def own(tensor: Tensor, given: Mapping[str, ArrayLike], dtype: Dtype) -> Array:

@@ -68,7 +68,8 @@ def first_bad(array: Array) -> Element | None:
 class Trail:
     """A program's forward and backward statements, run; its updates are still to be run.
 
-    `values` holds every input, param, state and value, as the updates find them.
+    `values` holds every input, param, state and value, as the updates find them, and
+    `scanned` the temporaries that the updates make in scans, as they are in the end.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class Trail:
         values: Mapping[str, Array],
         extents: Mapping[str, int],
         dtype: Dtype,
+        scanned: Mapping[str, Array],
     ) -> None:
         self.program = program
         self.values = values
+        self.scanned = scanned
         self.dtype = dtype
         self.forward = list(_flat(program.statements, ()))
         self.updates = list(_flat(program.updates, ()))
@@ -106,6 +109,8 @@ class Trail:
 
     def at(self, tensor: str, element: Element, version: int) -> float:
         """An element after so many update statements."""
+        if tensor in self.scanned:
+            return self.scanned[tensor][element].item()
         number = self._writer(tensor, version)
         if number is None:
             return self.values[tensor][element].item()
@@ -132,14 +137,17 @@ class Trail:
     def _maker(self, value: Value) -> tuple[Statement | None, tuple[Value, ...]]:
         """The statement that made an element bad, and what it read there."""
         number = self._writer(value.tensor, value.version)
-        if number is not None:
+        if number is not None and value.tensor not in self.scanned:
             return self.updates[number].statement, self._update(number, value.element)[1]
+        steps = [(0, item) for item in self.forward]
+        if value.tensor in self.scanned:
+            steps = list(enumerate(self.updates))
         found: tuple[Statement | None, tuple[Value, ...]] = (None, ())
         total: float | None = None
-        for item in self.forward:
+        for version, item in steps:
             if item.statement.target == value.tensor:
                 start = IDENTITY[item.statement.operator] if total is None else total
-                total, reads = self._accumulate(item, value.element, 0, start)
+                total, reads = self._accumulate(item, value.element, version, start)
                 if reads or found[0] is None:
                     found = (item.statement, reads)
                 if not math.isfinite(total):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from einbatch.autodiff import differentiate, split_objectives
 from einbatch.diagnostics import diagnostic
-from einbatch.ir import Expression, Program, Statement, Step, Tensor, statements_of, written
+from einbatch.ir import (
+    Program,
+    Scan,
+    Statement,
+    Step,
+    Tensor,
+    map_statements,
+    statements_of,
+    written,
+)
 from einbatch.loops import run
 from einbatch.model.arrays import Array
 from einbatch.model.checking import Finding, find_example
@@ -53,7 +62,7 @@ def _at_their_objective(program: Program) -> Program:
 def _checked(program: Program, seed: int) -> list[Finding]:
     """What `check_claims` finds of one objective."""
     suffix = program.cotangent
-    claims = [s for s in statements_of(program.updates) if s.target.endswith(suffix)]
+    claims = [s for s in _alone(program.updates) if _target(s).endswith(suffix)]
     if not claims:
         return []
     derived = differentiate(program, keep=True)
@@ -67,48 +76,42 @@ def _checked(program: Program, seed: int) -> list[Finding]:
 class _Comparison:
     """The derived program with the claims beside it, each under a name of its own."""
 
-    def __init__(self, program: Program, derived: Program, claims: list[Statement]) -> None:
+    def __init__(self, program: Program, derived: Program, claims: list[Step]) -> None:
         self.source = program
         self.derived = derived
         self.claims = claims
-        self.names = tuple(dict.fromkeys(claim.target for claim in claims))
+        self.names = tuple(dict.fromkeys(map(_target, claims)))
 
     def program(self) -> Program:
         """Statements: the derived ones, each claim's total, and each contribution alone."""
-        temporaries = [
-            step
-            for step in statements_of(self.source.updates)
-            if not step.target.endswith(self.source.cotangent)
-            and self.source.tensor(step.target).kind == "value"
-        ]
-        added: list[Statement] = []
+        added: list[tuple[Step, str]] = []
         for number, claim in enumerate(self.claims):
-            added.append(replace(claim, target=_total(claim.target)))
-            added.append(_alone(claim, _part("claim", number)))
-        for number, statement in self.contributions():
-            added.append(_alone(statement, _part("derived", number)))
+            added.append((claim, _total(_target(claim))))
+            added.append((claim, _part("claim", number)))
+        for number, step in self.contributions():
+            added.append((step, _part("derived", number)))
         known = {tensor.name for tensor in self.derived.tensors}
         tensors = {
-            statement.target: Tensor(statement.target, "value", self.extents(origin))
-            for statement, origin in zip(added, self.origins(), strict=True)
+            name: Tensor(name, "value", self.derived.tensor(_target(step)).extents)
+            for step, name in added
         }
         fresh = tuple(tensor for name, tensor in tensors.items() if name not in known)
-        steps = (*self.derived.statements, *temporaries, *added)
+        renamed = tuple(_renamed(step, name) for step, name in added)
+        temporaries = _only(self.source.updates, self.is_temporary)
+        steps = (*self.derived.statements, *temporaries, *renamed)
         tensors_of = (*self.derived.tensors, *fresh)
         return replace(self.derived, tensors=tensors_of, statements=steps, updates=(), reports=())
 
-    def origins(self) -> list[str]:
-        """The cotangent that each added statement is about."""
-        doubled = [claim.target for claim in self.claims for _ in range(2)]
-        return [*doubled, *(statement.target for _, statement in self.contributions())]
+    def is_temporary(self, statement: Statement) -> bool:
+        """True for an update statement that claims nothing and updates nothing."""
+        name = statement.target
+        is_claim = name.endswith(self.source.cotangent)
+        return not is_claim and self.source.tensor(name).kind == "value"
 
-    def extents(self, cotangent: str) -> tuple[Expression, ...]:
-        return self.derived.tensor(cotangent).extents
-
-    def contributions(self) -> list[tuple[int, Statement]]:
+    def contributions(self) -> list[tuple[int, Step]]:
         """The derived statements that write a claimed cotangent."""
-        found = enumerate(statements_of(self.derived.statements))
-        return [(number, s) for number, s in found if s.target in self.names]
+        found = enumerate(_alone(self.derived.statements))
+        return [(number, step) for number, step in found if _target(step) in self.names]
 
     def finding(
         self, name: str, values: Mapping[str, Array], extents: Mapping[str, int]
@@ -119,7 +122,7 @@ class _Comparison:
             return Finding(name, self.source.objectives[0].tensor, None)
         worst = np.where(wrong, np.abs(claimed - right), -1)
         place = tuple(int(k) for k in np.unravel_index(int(np.argmax(worst)), worst.shape))
-        labels = [(claim.span, note) for claim, note in self.suspects(name, values)]
+        labels = [(_statement(claim).span, note) for claim, note in self.suspects(name, values)]
         element = name + (f"[{','.join(map(str, place))}]" if place else "")
         item = diagnostic(
             "E0809",
@@ -134,11 +137,11 @@ class _Comparison:
     def batch(self, extents: Mapping[str, int]) -> int:
         return extents[self.source.batch] if self.source.batch else 1
 
-    def suspects(self, name: str, values: Mapping[str, Array]) -> list[tuple[Statement, str]]:
+    def suspects(self, name: str, values: Mapping[str, Array]) -> list[tuple[Step, str]]:
         """The statements whose contribution is none of the derived ones; all, if none is alone."""
-        own = [(k, claim) for k, claim in enumerate(self.claims) if claim.target == name]
-        left = [values[_part("derived", k)] for k, s in self.contributions() if s.target == name]
-        odd: list[Statement] = []
+        own = [(k, claim) for k, claim in enumerate(self.claims) if _target(claim) == name]
+        left = [values[_part("derived", k)] for k, s in self.contributions() if _target(s) == name]
+        odd: list[Step] = []
         for number, claim in own:
             value = values[_part("claim", number)]
             match = [k for k, other in enumerate(left) if np.allclose(value, other, rtol=1e-8)]
@@ -159,8 +162,42 @@ def _part(kind: str, number: int) -> str:
     return f"{kind} {number}"
 
 
-def _alone(statement: Statement, name: str) -> Statement:
-    return replace(statement, target=name)
+def _alone(steps: Iterable[Step]) -> Iterator[Step]:
+    """Each statement by itself, in the scans that it stands in."""
+    for step in steps:
+        match step:
+            case Statement():
+                yield step
+            case Scan(body=body):
+                yield from (replace(step, body=(inner,)) for inner in _alone(body))
+
+
+def _only(steps: Iterable[Step], is_wanted: Callable[[Statement], bool]) -> tuple[Step, ...]:
+    """The statements that are wanted, in the scans that they stand in together."""
+    found: list[Step] = []
+    for step in steps:
+        match step:
+            case Statement():
+                found += [step] if is_wanted(step) else []
+            case Scan(body=body):
+                kept = _only(body, is_wanted)
+                found += [replace(step, body=kept)] if kept else []
+    return tuple(found)
+
+
+def _statement(step: Step) -> Statement:
+    """The one statement of what `_alone` gives."""
+    (statement,) = statements_of((step,))
+    return statement
+
+
+def _target(step: Step) -> str:
+    return _statement(step).target
+
+
+def _renamed(step: Step, target: str) -> Step:
+    (renamed,) = map_statements((step,), lambda statement: replace(statement, target=target))
+    return renamed
 
 
 def _hint(claimed: Array, right: Array, batch: int) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import erase_statement
-from einbatch.ir import Program, Statement, statements_of
+from einbatch.ir import Program, Scan, Statement, statements_of
 from einbatch.model.arrays import Array
 from einbatch.model.blame import Culprit, Trail, Value, first_bad
 from einbatch.model.restrict import restrict
@@ -154,7 +154,10 @@ def _find(
     program = restrict(updating.program, (objective,), updates=True)
     names = dict.fromkeys(s.target for s in statements_of(program.statements))
     values = {**given, **execution.run(program, given, extents, names)}
-    trail = Trail(program, values, extents, execution.dtype)
+    scans = tuple(step for step in program.updates if isinstance(step, Scan))
+    made = {s.target for s in statements_of(scans) if program.tensor(s.target).kind == "value"}
+    scanned = execution.run(program, given, extents, sorted(made), updates=True) if made else {}
+    trail = Trail(program, values, extents, execution.dtype, scanned)
     element = first_bad(values[objective])
     if element is not None:
         return trail.follow(objective, element, 0)

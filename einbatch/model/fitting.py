@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from einbatch.backends.numpy.threads import deterministic
+from einbatch.diagnostics import Diagnostic, EinbatchError, diagnostic
 from einbatch.elaborate import constant_values
+from einbatch.ir import Tensor
 from einbatch.model.arrays import Array
 from einbatch.model.beginning import Manner, begin
 from einbatch.model.binding import Load, bind
@@ -137,7 +139,21 @@ def _held_out(
     """Examples of their own to hold out; what has no examples is what training has."""
     alike = [name for name, axis in examples.axes.items() if axis is None]  # all in memory
     same = {name: cast(Array, examples.arrays[name]) for name in alike}
+    needed = (updating.source.tensor(name) for name in examples.axes)
+    left = [t for t in needed if t.initial is None and t.name not in {**same, **given}]
+    if left:
+        raise EinbatchError([_not_held_out(tensor) for tensor in left])
     return gather_examples(updating, {**same, **given}, trainer.kept, None, batch)
+
+
+def _not_held_out(tensor: Tensor) -> Diagnostic:
+    return diagnostic(
+        "E0613",
+        f"input `{tensor.name}` is not bound for the examples that are held out",
+        (tensor.span, "declared here"),
+        help=f"give it beside the others: `--holdout {tensor.name}=FILE`, "
+        f'or `holdout={{"{tensor.name}": …}}` from Python',
+    )
 
 
 def _best(

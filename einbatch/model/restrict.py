@@ -15,6 +15,8 @@ from einbatch.ir import (
     Program,
     Read,
     Reduce,
+    Scan,
+    Statement,
     Step,
     Tensor,
     reads,
@@ -36,14 +38,9 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
         needed |= {*written([step]), *_names_read([step])}
     reports = tuple(report for report in program.reports if report.target in needed)
     needed |= _names_read(reports)
-    kept: list[Step] = []
-    for step in reversed(program.statements):
-        if needed.intersection(written([step])):
-            kept.append(step)
-            needed |= {*written([step]), *_names_read([step])}
-    statements = tuple(reversed(kept))
+    statements = _needed_steps(program.statements, needed)
     tensors = {tensor.name: tensor for tensor in program.tensors if tensor.name in needed}
-    steps = (*statements, *reports, *late)
+    steps: tuple[Step, ...] = (*statements, *reports, *late)
     mentioned = _mentioned(program, tensors.values(), steps)
     fixed = {extent for t in tensors.values() if t.kind == "input" for extent in t.extents}
     for tensor in program.of_kind("input"):
@@ -68,6 +65,23 @@ def restrict(program: Program, outputs: Collection[str], *, updates: bool = Fals
     )
 
 
+def _needed_steps(steps: Iterable[Step], needed: set[str]) -> tuple[Step, ...]:
+    """The steps that compute what is needed; what they read is needed, too, and is added."""
+    kept: list[Step] = []
+    for step in reversed(tuple(steps)):
+        match step:
+            case Statement(target=target):
+                if target in needed:
+                    kept.append(step)
+                    needed |= _names_read([step])
+            case Scan():
+                before, body = -1, step.body
+                while len(needed) > before:  # a round reads what stands further down, earlier
+                    before, body = len(needed), _needed_steps(step.body, needed)
+                kept += [replace(step, body=body)] if body else []
+    return tuple(reversed(kept))
+
+
 def _names_read(steps: Iterable[Step]) -> set[str]:
     return {
         read.tensor
@@ -86,6 +100,7 @@ def _mentioned(program: Program, tensors: Iterable[Tensor], steps: Iterable[Step
         waiting += [name for extent in tensor.extents for name in _in(extent)]
         if tensor.initial is not None:
             waiting += _in_initial(tensor.initial)
+    waiting += _scanned(steps)
     for statement in statements_of(tuple(steps)):
         waiting += statement.indices
         for expression in (*statement.subscripts, statement.value):
@@ -98,6 +113,14 @@ def _mentioned(program: Program, tensors: Iterable[Tensor], steps: Iterable[Step
             for expression in means.get(name, ()):
                 waiting += _in(expression)
     return found
+
+
+def _scanned(steps: Iterable[Step]) -> Iterator[str]:
+    """The indices that scans run over; what stands in one need not mention its index."""
+    for step in steps:
+        if isinstance(step, Scan):
+            yield step.index
+            yield from _scanned(step.body)
 
 
 def _meanings(program: Program) -> dict[str, tuple[Expression, ...]]:

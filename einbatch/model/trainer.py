@@ -13,7 +13,7 @@ from einbatch.autodiff import differentiate
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, reads, statements_of
-from einbatch.model.arrays import Array, convert, missing, own, shape_of
+from einbatch.model.arrays import Array, convert, is_plain, missing, own, shape_of
 from einbatch.model.binding import Bound, Load, bind, refuse_large_params
 from einbatch.model.draws import Moment, drawn
 from einbatch.model.execution import Execution, mean_of
@@ -89,7 +89,7 @@ class _Kind:
         """True for an array that needs no conversion, its integers in range."""
         if type(array) is not np.ndarray:
             return False
-        if array.dtype != self.dtype or not array.flags.c_contiguous:
+        if array.dtype != self.dtype or not is_plain(array):
             return False
         # As an unsigned number, a negative one is beyond every extent.
         return self.below is None or _largest(array.view(np.uint64), None, initial=0) < self.below

@@ -73,6 +73,7 @@ def why_not(error: EinbatchError) -> str:
 
 def _given(model: Model, run: Run) -> dict[str, Array | Stored]:
     """The inputs that `--holdout` or `--data` named; a program's own sources are read later."""
+    _fix_classes(model, run)
     given: dict[str, Array | Stored] = {}
     for tensor in model.inputs:
         reference = run.holdout.get(tensor.name) or run.data.get(tensor.name)
@@ -82,6 +83,18 @@ def _given(model: Model, run: Run) -> dict[str, Array | Stored]:
             raise ValueError(f"`{tensor.name}` was given as an array, which a run does not keep")
         given[tensor.name] = model.sources.read(tensor.name, reference)
     return given
+
+
+def _fix_classes(model: Model, run: Run) -> None:
+    """Reads the labels that were trained on: they said what the classes are."""
+    for tensor in model.inputs:
+        reference = run.data.get(tensor.name) if tensor.name in run.holdout else None
+        if not tensor.integer or reference in (None, IN_MEMORY):
+            continue
+        if reference == tensor.source:
+            model.load_input(tensor)
+        else:
+            model.sources.read(tensor.name, reference)
 
 
 def _labels(model: Model, index: str, extents: Mapping[str, int]) -> Sequence[str]:

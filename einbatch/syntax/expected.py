@@ -44,6 +44,8 @@ _GROUPS = (
 
 _WORDS = {
     "NAME": "a name",
+    "FUNCTION": "`f(x)`",
+    "LAYER": "`f[i](x)`",
     "NUMBER": "a number",
     "STRING": "a file's name in `\"`",
     "NEWLINE": "the end of the line",

@@ -135,9 +135,9 @@ def _without(statement: n.Statement, cotangent: str) -> n.Statement | None:
     match statement:
         case n.Assign(target=target) if target_name(target).key.endswith(cotangent):
             return None
-        case n.For(body=body):
-            found = [_without(item, cotangent) for item in body]
-            kept = tuple(item for item in found if isinstance(item, (n.For, n.Assign)))
+        case n.For() | n.Scan():
+            found = [_without(item, cotangent) for item in statement.body]
+            kept = tuple(item for item in found if item is not None)
             return replace(statement, body=kept) if kept else None
         case _:
             return statement

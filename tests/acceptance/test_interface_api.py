@@ -84,6 +84,16 @@ def alike(array: np.ndarray) -> Iterator[Any]:
     frozen = array.copy()
     frozen.flags.writeable = False
     yield frozen
+    yield behind_a_byte(array)
+
+
+def behind_a_byte(array: np.ndarray) -> np.ndarray:
+    """The same numbers where no element lies at a multiple of its size."""
+    odd = np.frombuffer(bytearray(array.nbytes + 1), array.dtype, array.size, 1)
+    odd = odd.reshape(array.shape)
+    odd[...] = array
+    assert not odd.flags.aligned
+    return odd
 
 
 def test_anything_array_like_goes_in(model: eb.Model):
@@ -104,6 +114,13 @@ def test_anything_array_like_goes_in(model: eb.Model):
     assert np.array_equal(truth["P"], model.forward(params, x=(X > 0) * 1.0, t=T)["P"])
     given = {name: array.tolist() for name, array in params.items()}
     assert model.value_and_grad(given, x=X, t=T)[0] == pytest.approx(wanted["loss"].mean())
+
+
+def test_a_trainer_takes_what_is_not_aligned_after_what_is(model: eb.Model):
+    params = model.init(x=X)
+    trainers = model.trainer(params), model.trainer(params)
+    for x in (X, behind_a_byte(X), X):
+        assert trainers[0].step(x=x, t=T) == trainers[1].step(x=X, t=T)
 
 
 def everything(model: eb.Model, params: dict[str, np.ndarray]) -> list[dict[str, Any]]:

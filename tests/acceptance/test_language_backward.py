@@ -265,5 +265,64 @@ def test_hand_written_claims_take_the_derived_cotangents_upstream():
     assert "W.grad, written by hand: OK" in outcome.out
 
 
+SCANNED = """
+batch b < B
+index t < 4
+input x[b,t]
+param w = 1
+scan t:
+    for b: a[b,t] = w*(h[b,t-1] else 0) + x[b,t]
+    for b: h[b,t] = tanh(a[b,t])
+for b,t: loss[b] += h[b,t]
+minimize loss
+"""
+ADJOINT = """
+scan t down:
+    for b: h.grad[b,t] += loss.grad[b]
+    for b: slope[b,t] = 1 - h[b,t]^2
+    for b: a.grad[b,t] += h.grad[b,t]*slope[b,t]
+    for b: (h.grad[b,t-1] else 0) += a.grad[b,t]*w
+    for b: w.grad += 1/B*a.grad[b,t]*(h[b,t-1] else 0)
+"""
+
+
+def test_the_adjoint_of_a_recurrence_written_by_hand_is_checked():
+    right = on_file(SCANNED + ADJOINT, "check", "--grads")
+    assert (right.code, right.err) == (0, "")
+    assert all(f"{name}.grad, written by hand: OK" in right.out for name in ("h", "a", "w"))
+    wrong = on_file(
+        SCANNED + ADJOINT.replace("a.grad[b,t]*w", "2*a.grad[b,t]*w"), "check", "--grads"
+    )
+    assert wrong.code == 1
+    assert "h.grad, written by hand: WRONG" in wrong.out
+    assert "a.grad, written by hand: OK" in wrong.out
+    assert "model.ein:16:" in wrong.err
+
+
+def test_one_that_sums_over_all_rounds_is_checked_against_a_scan():
+    claim = "for b,t: w.grad += 1/B*a.grad[b,t]*(h[b,t-1] else 0)\n"
+    right = on_file(SCANNED + claim, "check", "--grads")
+    assert (right.code, right.err) == (0, "")
+    wrong = on_file(SCANNED + claim.replace("1/B*", ""), "check", "--grads")
+    assert wrong.code == 1
+    assert "divide by the batch extent" in wrong.err
+
+
+def test_gradients_by_hand_in_a_scan_are_never_used_to_train():
+    x = np.random.default_rng(0).normal(size=(2, 4))
+    plain = eb.parse(SCANNED + "train sgd(lr=1)", dtype="float64")
+    claimed = eb.parse(SCANNED + ADJOINT.replace("1/B*", "7*") + "train sgd(lr=1)", dtype="float64")
+    start = plain.init()
+    assert claimed.step(start, x=x)[0] == plain.step(start, x=x)[0]
+
+
+def test_a_draw_beside_a_gradient_by_hand_stays():
+    drawn = "index i < 3\nparam w[i] = 1\nL = sum[i](w[i]^2)\nminimize L\nfor i:\n"
+    update = "    e[i] ~ normal(0, 1)\n    w[i] -= w.grad[i]*e[i]\n"
+    plain, claimed = eb.parse(drawn + update), eb.parse(drawn + "    w.grad[i] = w[i]\n" + update)
+    start = plain.init()
+    assert np.array_equal(claimed.step(start)[0]["w"], plain.step(start)[0]["w"])
+
+
 def test_what_has_no_derivative_is_an_error_at_its_span():
     assert refusal("minimize L\n").startswith("error[")

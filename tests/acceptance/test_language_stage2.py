@@ -117,6 +117,66 @@ def test_reading_a_later_round_is_an_error():
     assert "error[" in refusal(RNN.replace("t-1", "t+1"))
 
 
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_a_scan_need_not_mention_its_index(backend: str):
+    text = "batch b < B\nindex t < 3, s < 2\ninput x[b]\nparam w = 2\nscan t:\n"
+    text += "    scan s:\n        for b: total[b] += w*x[b]\n    rounds += 1\n"
+    text += "loss[b] = total[b]*rounds\nminimize loss\ntrain sgd(lr=1)\n"
+    model = eb.parse(text, backend=backend)
+    x = np.array([1.0, 2.0])
+    assert model.forward({"w": 2}, outputs=("rounds",))["rounds"] == 3
+    assert np.allclose(model.forward({"w": 2}, x=x, outputs=("total",))["total"], 12 * x)
+    loss, slopes = model.value_and_grad({"w": 2}, x=x)
+    assert (loss, slopes["w"]) == (54, 27)
+    assert model.step({"w": 2}, x=x)[0]["w"] == -25
+
+
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_what_a_scan_computes_beside_what_is_asked_for_needs_no_data(backend: str):
+    text = "batch b < B\nindex k < 2\ninput x[b,t]\ninput label[b,t] in k\nparam w[k] = 1\n"
+    text += "scan t:\n    for b,k: s[b,t,k] = w[k]*x[b,t] + (s[b,t-1,k] else 0)\n"
+    text += "    for b,k: m[b,t,k] = 2*s[b,t,k]\n"
+    text += "    for b: loss[b] += logsumexp[k](s[b,t,k]) - s[b,t,label[b,t]]\nminimize loss\n"
+    model = eb.parse(text, backend=backend)
+    x = np.array([[1.0, 2, 3]])
+    found = model.forward(model.init(), x=x, outputs=("s",))["s"]
+    assert np.array_equal(found[0, :, 0], [1, 3, 6])
+    assert np.array_equal(model.predict(model.init(), x=x)["m"], 2 * found)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "for b,k: q[b,t,c[b,t]] += g[b,t,k]*(q[b,t-1,k] else 1)",
+        "for b: q[b,t,c[b,t]] += g[b,t,0]*(q[b,t-1,1] else 1)",
+        "for b,k: q[b,t,c[b,t]] *= g[b,t,k]*(q[b,t-1,k] else 1)",
+        "for b,k: q[b,t,c[b,t]] max= g[b,t,k]*(q[b,t-1,k] else 1)",
+        "for b,k: q[b,t,mod(k+1)] += g[b,t,k]*(q[b,t-1,k] else 1)",
+        "for b,k: (q[b,t+1,c[b,t]] else 0) += g[b,t,k]*(q[b,t-1,k] else 1)",
+    ],
+)
+def test_a_scatter_in_a_round_is_that_rounds_alone(statement: str):
+    text = "batch b < B\nindex k < 2, t < 4\ninput c[b,t] in k\ninput g[b,t,k]\n"
+    text += f"for b,t,k: q[b,t,k] += 0*g[b,t,k]\nscan t:\n    {statement}\n"
+    if "max=" in text or "*=" in text:
+        text = text.replace("for b,t,k: q[b,t,k] += 0*g[b,t,k]\n", "")
+    data = {"c": [[0, 1, 1, 0], [1, 1, 0, 1]], "g": np.random.default_rng(0).normal(size=(2, 4, 2))}
+    wanted = eb.parse(text, dtype="float64", backend="loops").forward(data=data)["q"]
+    assert np.allclose(eb.parse(text, dtype="float64").forward(data=data)["q"], wanted)
+
+
+def test_the_gradient_of_a_gather_from_an_earlier_round():
+    text = "batch b < B\nindex k < 2\ninput x[b,t]\ninput c[b,t] in k\nparam w[t] ~ normal(0, 1)\n"
+    text += "param E[k] = [0.3, 0.9]\nscan t:\n"
+    text += "    for b,k: h[b,t,k] = tanh((h[b,t-1,c[b,t]] else E[k])*w[t] + E[c[b,t]]*x[b,t])\n"
+    text += "for b,t,k: loss[b] += h[b,t,k]^2\nminimize loss\n"
+    data = {"x": np.random.default_rng(0).normal(size=(2, 4)), "c": [[0, 1, 1, 0], [1, 1, 0, 1]]}
+    model, literal = (eb.parse(text, dtype="float64", backend=b) for b in ("numpy", "loops"))
+    params = model.init(data=data)
+    found, wanted = (m.value_and_grad(params, data)[1] for m in (model, literal))
+    assert all(np.allclose(found[name], wanted[name]) for name in ("w", "E"))
+
+
 def test_a_scan_down():
     text = "index t < 4\nscan t down:\n    s[t] = (s[t+1] else 0) + t\n"
     assert values(text)["s"].tolist() == [6, 6, 5, 3]

@@ -108,6 +108,40 @@ def test_update_statements_run_in_order_once_a_step(backend: str):
         assert state["step"] == step
 
 
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+def test_a_scan_of_updates_reads_what_its_earlier_rounds_made(backend: str):
+    head = "index t < 4\nparam w[t] = 1\nL = sum[t](w[t]^2*(t + 1))\nminimize L\nscan t:\n"
+    text = head + "    u[t] = (u[t-1] else 0) + w.grad[t]\n    w[t] -= u[t] + (w[t-1] else 0)\n"
+    model = eb.parse(text, dtype="float64", backend=backend)
+    # u = 2, 6, 12, 20, and each round subtracts the w that the one before has made
+    assert model.step(model.init())[0]["w"].tolist() == [-1, -4, -7, -12]
+    assert "E0423" in refusal(text.replace("(u[t-1]", "(u[t+1]"))
+    assert "E0425" in refusal(head + "    u += w[t]\n    w[t] -= u\n")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "loops"])
+@pytest.mark.parametrize(
+    ("update", "after"),
+    [
+        ("W[i,j] = W[i,j]/sqrt(sum[j](W[i,j]^2))", [[0.6, 0.8], [1, 0]]),
+        ("W[i,j] += sum[k](W[k,j])", [[11, 8], [13, 4]]),
+        ("for k,i,j: W[i,j] += W[k,j]", [[11, 8], [13, 4]]),
+        ("W[i,j] = W[mod(i+1),j]", [[5, 0], [3, 4]]),
+        ("W[i,j] -= W[0,j]", [[0, 0], [2, -4]]),
+        ("W[argmax[i](W[i,0]),j] += 1", [[3, 4], [6, 1]]),
+    ],
+)
+def test_a_statement_that_rewrites_a_tensor_reads_it_as_it_was(
+    update: str, after: list[list[float]], backend: str
+):
+    head = "index i, j, k < 2\nparam W[i,j] = [[3, 4], [5, 0]]\nL = W[0,0]\nminimize L\n"
+    model = eb.parse(f"{head}{update}\n", dtype="float64", backend=backend)
+    assert np.allclose(model.step(model.init())[0]["W"], after)
+    trainer = model.trainer()
+    trainer.step()
+    assert np.allclose(trainer.params["W"], after)
+
+
 def test_built_in_optimizers_are_such_statements_and_print():
     head = "batch b < B\nindex i < 2\ninput x[b,i]\nparam W[i] = [1, 2]\n"
     head += "for b,i: L[b] += W[i]^2*x[b,i]\nminimize L\n"

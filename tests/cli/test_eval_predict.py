@@ -271,10 +271,30 @@ def test_holdout_by_number_and_by_file(run: Run, program: Path, tmp_path: Path):
     assert held(*parts) == expected
     assert held("--holdout", 0) is None
     code, _, err = run("run", program, "--holdout", parts[1])
-    assert (code, err.splitlines()[0]) == (1, "error[E0613]: input `t` is not bound")
+    assert code == 1
+    assert err.startswith("error[E0613]: input `t` is not bound for the examples that are held out")
     assert run("run", program, "--holdout", 0.1, "--holdout", 0.2).code == 2
     assert run("run", program, "--holdout", 12).err.startswith("error[E0803]: `holdout` is 12, and")
     assert run("run", program, "--holdout", tmp_path / "no.npz").err.startswith("error[E0601]")
+
+
+def test_labels_that_are_trained_on_say_what_the_classes_are(
+    run: Run, flowers: Path, tmp_path: Path
+):
+    write_table(tmp_path / "few.csv", 9, 1, ("aster", "rose"))
+    write_table(tmp_path / "all.csv", 9, 1)
+    losses: list[float] = []
+    for table in ("few", "all"):
+        columns = {"x": "long,wide", "kind": "kind"}
+        held = [f"{name}={tmp_path}/{table}.csv:{key}" for name, key in columns.items()]
+        options = [word for reference in held for word in ("--holdout", reference)]
+        outcome = run("run", flowers, "--json", "--checkpoint", tmp_path / table, *options)
+        assert outcome.code == 0, outcome.err
+        losses.append(json.loads(outcome.out)["holdout_loss"])
+    assert max(losses) < 1  # a rose taken for a größe would be far off
+    assert run("report", tmp_path / "few").code == 0
+    page = (tmp_path / "few" / "report.html").read_text("utf-8")
+    assert all(f">{kind}</th>" in page for kind in KINDS)
 
 
 def test_names_of_another_program(run: Run, program: Path, tmp_path: Path):

@@ -72,6 +72,12 @@ def stopped(text: str, backend: str = "numpy", x: np.ndarray = X, **options: obj
             "for b: loss[b] = h[b,2]\nminimize loss\ntrain sgd(lr=0.1)",
             r"E0820 update 1 makes `h\[[01],1\]` infinite; by `.*exp.*`, with ",
         ),
+        (  # a scan of updates: what a round before made
+            "for b: loss[b] = sum[i]((W[i]*x[b,i])^2)\nminimize loss\n"
+            "scan i:\n    u[i] = exp(90*((u[i-1] else 0) + i))\n    W[i] -= u[i]\n"
+            "train batch=2",
+            r"E0820 update 1 makes `u\[1\]` infinite; with u\[0\] = 1",
+        ),
     ],
 )
 def test_the_statement_the_element_and_its_values(lines: str, said: str, backend: str):
