@@ -68,12 +68,12 @@ def begin(
 ) -> Beginning:
     """The loop's state and its watchers; the trainer is brought to where a checkpoint is."""
     recording, watch = manner.recording, manner.progress or Silent()
-    identity = _identity(updating, options, extents)
+    identity = partial(_identity, updating, options, extents)
     folder = recording.folder
     found, said = find_run(recording)
     state, best = State(), None
     if found is not None and folder is not None:
-        found.identity.check(identity, str(recording.folder))
+        found.identity.check(identity(), str(recording.folder))
         trainer.restore({**found.params, **found.kept}, found.updates)
         state, best = found.state, find_best(folder / CHECKPOINTS, found.state)
     for text in said:
@@ -90,7 +90,7 @@ def begin(
     watchers += [guard, watch]
     if folder is not None:
         kept = partial(_kept, trainer, updating)
-        watchers.append(Saver(recording, folder, identity, kept, logs, guard.check))
+        watchers.append(Saver(recording, folder, identity(), kept, logs, guard.check))
     return Beginning(state, Together(watchers), best or {})
 
 
