@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from einbatch.autodiff import differentiate
+from einbatch.backends.numpy.memory import settled
 from einbatch.diagnostics import EinbatchError, fail
 from einbatch.elaborate import bind_extents
 from einbatch.ir import Program, reads, statements_of
@@ -308,6 +309,7 @@ def starting_values(
             kept[name] = own(tensor, given, dtype)
         else:
             raise missing(tensor)
+        kept[name] = settled(kept[name])
     bind_extents(part, {**shapes, **{name: array.shape for name, array in kept.items()}})
     return kept, _count_in(state, updating)
 

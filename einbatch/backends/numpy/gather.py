@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
 from einbatch.backends.numpy.encode import encode
+from einbatch.backends.numpy.memory import new_array
 from einbatch.backends.numpy.record import Recorder
 
 # Any: an array is of numbers of any kind.
@@ -23,7 +24,7 @@ class Gather:
     def __init__(self, array: Array, count: int, axis: int) -> None:
         self._array, self._axis = array, axis
         shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
-        self._out = np.empty(shape, array.dtype)
+        self._out = new_array(shape, array.dtype)
         plain = array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
         can_replay = plain and self._out.size > 0 and native.is_available()
         self._replayed = self._record(count) if can_replay else None

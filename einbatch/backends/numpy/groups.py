@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product as pairs
 from math import prod
 
-from einbatch.backends.numpy.instructions import GROUP, Loop, Operand, can_merge, words_of_loop
+from einbatch.backends.numpy.instructions import GROUP, Loop, can_merge, words_of_loop
 
 BLOCK_BYTES = 128 * 2**10
 """About what the operands of a block take together: half of a usual second-level cache."""
@@ -24,6 +23,8 @@ PARALLEL = 200_000
 """The least work, in additions, that is worth waking another thread for."""
 MOST = 24
 """The most loops of a group."""
+FEWEST = 16
+"""A group that could have more rows takes in a loop with this many at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,39 @@ class Group:
 
 def group(loops: Sequence[Loop], *, together: bool = True) -> list[Group]:
     """Loops that follow each other, in groups; the order stays. Each alone if not `together`."""
-    groups: list[Group] = []
+    groups: list[_Open] = []
     for loop in loops:
-        own = _rows(loop)
-        last = groups[-1] if groups else None
-        if together and last is not None and len(last.loops) < MOST:
-            shared = [r for r in last.rows if r in own and _apart(last.loops, loop, r)]
-            if shared and (shared[0] == last.rows[0] or shared[0] >= 16):
-                groups[-1] = Group((*last.loops, loop), tuple(shared))
-                continue
-        groups.append(Group((loop,), own))
-    return groups
+        if not (together and groups and groups[-1].take(loop)):
+            groups.append(_Open(loop))
+    return [Group(tuple(each.loops), tuple(each.touched)) for each in groups]
+
+
+class _Open:
+    """A group that may grow: its loops, and what they touch for each number of rows."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loops = [loop]
+        self.touched = {rows: _footprints(loop, rows) for rows in _rows(loop)}
+
+    def take(self, loop: Loop) -> bool:
+        """Adds a loop, if no row of it touches another row of the others that is written."""
+        if len(self.loops) == MOST:
+            return False
+        new = {rows: _footprints(loop, rows) for rows in _rows(loop) if rows in self.touched}
+        shared = [rows for rows in self.touched if rows in new and self._is_apart(new[rows], rows)]
+        if not shared or (shared[0] != next(iter(self.touched)) and shared[0] < FEWEST):
+            return False
+        self.loops.append(loop)
+        self.touched = {rows: [*self.touched[rows], *new[rows]] for rows in shared}
+        return True
+
+    def _is_apart(self, new: Sequence[_Footprint], rows: int) -> bool:
+        return all(
+            _rows_apart(a, b)
+            for a in self.touched[rows]
+            for b in new
+            if a.is_written or b.is_written
+        )
 
 
 def _rows(loop: Loop) -> tuple[int, ...]:
@@ -77,16 +100,6 @@ def _rows(loop: Loop) -> tuple[int, ...]:
     return tuple(sorted(set(found), reverse=True))
 
 
-def _apart(loops: Sequence[Loop], new: Loop, rows: int) -> bool:
-    """True where no row of the new loop touches another row of the others that is written."""
-    return all(
-        _rows_apart(_footprint(old, a, rows), _footprint(new, b, rows))
-        for old in loops
-        for a, b in pairs(old.operands, new.operands)
-        if a.is_written or b.is_written
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Footprint:
     """The memory of an operand: the bytes of its first row, and from one row to the next."""
@@ -95,20 +108,23 @@ class _Footprint:
     end: int
     step: int
     last: int
+    is_written: bool
 
 
-def _footprint(loop: Loop, operand: Operand, rows: int) -> _Footprint:
+def _footprints(loop: Loop, rows: int) -> list[_Footprint]:
     count, axis = 1, -1
     while count != rows or axis < 0:
         axis += 1
         count *= loop.shape[axis]
-    inside = sum(
-        (n - 1) * stride
-        for n, stride in zip(loop.shape[axis + 1 :], operand.strides[axis + 1 :], strict=True)
-    )
-    end = operand.pointer + inside + operand.reach
-    step = operand.strides[axis]
-    return _Footprint(operand.pointer, end, step, end + (rows - 1) * step)
+    inner = loop.shape[axis + 1 :]
+    found: list[_Footprint] = []
+    for operand in loop.operands:
+        strides = operand.strides
+        inside = sum((n - 1) * s for n, s in zip(inner, strides[axis + 1 :], strict=True))
+        end, step = operand.pointer + inside + operand.reach, strides[axis]
+        last = end + (rows - 1) * step
+        found.append(_Footprint(operand.pointer, end, step, last, operand.is_written))
+    return found
 
 
 def _rows_apart(a: _Footprint, b: _Footprint) -> bool:
