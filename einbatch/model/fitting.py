@@ -16,7 +16,7 @@ from einbatch.elaborate import constant_values
 from einbatch.ir import Tensor
 from einbatch.model.arrays import Array
 from einbatch.model.beginning import Manner, begin
-from einbatch.model.binding import Load, bind
+from einbatch.model.binding import Known, Load, bind
 from einbatch.model.examples import gather_examples
 from einbatch.model.trainer import Trainer, Updating
 from einbatch.train.loop import Examples, evaluate, train
@@ -67,6 +67,7 @@ class _Learner:
         self.advance = trainer.advance
         self.program = updating.execution.part(updating.program, updating.outputs)
         self.best: dict[str, Array] = {}
+        self._known = Known()
 
     def begin(self, steps: int) -> None:
         """Tells the trainer how many updates there will have been at the end."""
@@ -80,7 +81,8 @@ class _Learner:
     def evaluate(self, arrays: Mapping[str, Array]) -> tuple[float, ...]:
         """Objective and reports at the params as they are."""
         execution = self.updating.execution
-        bound = bind(self.program, {**arrays, **self.trainer.kept}, execution.dtype)
+        given = {**arrays, **self.trainer.kept}
+        bound = bind(self.program, given, execution.dtype, known=self._known)
         names = self.updating.outputs
         values = execution.run(self.program, bound.arrays, bound.extents, names)
         return self.updating.values(tuple(values[name] for name in names))
