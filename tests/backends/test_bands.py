@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not native.can_share_blas(), reason="BLAS has th
 
 @pytest.fixture(autouse=True)
 def _bands_of_little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "PARALLEL", 0)
+    monkeypatch.setattr(bands, "LEAST_WORK", 0)
 
 
 # --- random instructions on one memory

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from einbatch.backends.numpy.groups import PARALLEL, group
+from einbatch.backends.numpy.groups import group
 from einbatch.backends.numpy.instructions import (
     BAND,
     GROUP,
@@ -26,6 +26,8 @@ from einbatch.backends.numpy.instructions import (
 from einbatch.backends.numpy.regions import Access, Axes, Memory
 
 LEAST_ROWS = 2
+LEAST_WORK = 200_000
+"""Less work than this, in additions, goes on as fast without a band."""
 AHEAD = 12
 """How many instructions ahead numbers of rows are looked for."""
 SMALL = 2**18
@@ -70,7 +72,7 @@ class Band:
     def is_worth_it(self) -> bool:
         """True for several instructions with a product, and work for more than one thread."""
         has_product = any(isinstance(cut.instruction, Product) for cut in self.cuts)
-        return has_product and len(self.cuts) > 1 and self.work >= PARALLEL
+        return has_product and len(self.cuts) > 1 and self.work >= LEAST_WORK
 
     def words(self, *, together: bool = True) -> list[int]:
         """The instruction's words: each of those inside after its rows in one of the band's.

@@ -19,7 +19,7 @@ from einbatch.backends.numpy.instructions import GROUP, Loop, can_merge, words_o
 
 BLOCK_BYTES = 128 * 2**10
 """About what the operands of a block take together: half of a usual second-level cache."""
-PARALLEL = 200_000
+PARALLEL = 25_000
 """The least work, in additions, that is worth waking another thread for."""
 MOST = 24
 """The most loops of a group."""

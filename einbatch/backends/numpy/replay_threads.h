@@ -50,7 +50,7 @@ enum { MOST_THREADS = 256, TICKET = 1024, SPINS = 5000 };
 static struct {
     pthread_mutex_t lock, turn;
     pthread_cond_t wake;
-    atomic_long ticket;
+    atomic_long ticket, claimed[MOST_THREADS]; /* the last ticket of which each part was taken */
     atomic_int left, asleep;
     over_rows run;
     const void *work;
@@ -94,15 +94,22 @@ static long next_ticket(long seen) {
     return atomic_load(&pool.ticket);
 }
 
+/* Does a part of a ticket's work, if nobody has taken it yet. */
+static void take_part(int part, int parts, long ticket) {
+    long before = atomic_load(&pool.claimed[part]);
+    if (before >= ticket || !atomic_compare_exchange_strong(&pool.claimed[part], &before, ticket))
+        return;
+    set_rounding(pool.rounding);
+    one_part(part, parts);
+    atomic_fetch_sub_explicit(&pool.left, 1, memory_order_release);
+}
+
 static void *help(void *argument) {
     int part = (int)(intptr_t)argument;
     for (long seen = pool.born[part];;) {
         seen = next_ticket(seen);
         int parts = (int)(seen % TICKET);
-        if (part >= parts) continue;
-        set_rounding(pool.rounding);
-        one_part(part, parts);
-        atomic_fetch_sub_explicit(&pool.left, 1, memory_order_release);
+        if (part < parts) take_part(part, parts, seen);
     }
     return NULL;
 }
@@ -114,6 +121,7 @@ static void in_child(void) {
     pthread_cond_init(&pool.wake, NULL);
     atomic_store(&pool.ticket, 0);
     atomic_store(&pool.asleep, 0);
+    for (int part = 0; part < MOST_THREADS; part++) atomic_store(&pool.claimed[part], 0);
     pool.started = 0;
 }
 
@@ -140,21 +148,25 @@ static int start_helpers(int parts) {
     return pool.started + 1 < parts ? pool.started + 1 : parts;
 }
 
-/* Hands work to the helpers, does a part of it, and waits for theirs. */
-static void share(over_rows run, const void *work, int64_t rows, int64_t block, int parts) {
+/* Hands work to the helpers, does a part of it, and waits for theirs; of helpers that are not
+   awake yet it does the parts too, where they need no thread of their own. */
+static void share(over_rows run, const void *work, int64_t rows, int64_t block, int parts,
+                  int is_free) {
+    long ticket = (atomic_load(&pool.ticket) / TICKET + 1) * TICKET + parts;
     pool.run = run;
     pool.work = work;
     pool.rows = rows;
     pool.block = block;
     pool.rounding = rounding();
     atomic_store(&pool.left, parts - 1);
-    atomic_store(&pool.ticket, (atomic_load(&pool.ticket) / TICKET + 1) * TICKET + parts);
+    atomic_store(&pool.ticket, ticket);
     if (atomic_load(&pool.asleep)) {
         pthread_mutex_lock(&pool.lock);
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.lock);
     }
     one_part(0, parts);
+    for (int part = 1; is_free && part < parts; part++) take_part(part, parts, ticket);
     for (int spin = 0; atomic_load_explicit(&pool.left, memory_order_acquire) > 0; spin++)
         rest(spin);
 }
@@ -168,7 +180,7 @@ static struct {
 static void share_beside_blas(over_rows run, const void *work, int64_t rows, int parts) {
     int count = blas_threads.get ? blas_threads.get() : 1;
     if (count > 1) blas_threads.set(1);
-    share(run, work, rows, 1, parts);
+    share(run, work, rows, 1, parts, 1);
     if (count > 1) blas_threads.set(count);
 }
 
@@ -182,7 +194,7 @@ static void in_threads(over_rows run, const void *work, int64_t rows, int64_t bl
     int parts = start_helpers(pool.wanted);
     if (parts == 1) run(work, 0, rows);
     else if (block == 0) share_beside_blas(run, work, rows, parts);
-    else share(run, work, rows, block, parts);
+    else share(run, work, rows, block, parts, 1);
     pthread_mutex_unlock(&pool.turn);
 }
 
@@ -208,7 +220,7 @@ static void run_blas(int sync, blas_job run, int count, size_t size, void *data,
     (void)sync;
     pthread_mutex_lock(&pool.turn);
     if (start_helpers(count) < count) abort(); /* this process may have no more threads */
-    share(run_jobs, &jobs, count, 1, count);
+    share(run_jobs, &jobs, count, 1, count, 0);
     pthread_mutex_unlock(&pool.turn);
 }
 
