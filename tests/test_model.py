@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import einbatch as eb
+from einbatch.backends.numpy import memory
 
 PERCEPTRON = """
 let J = 4
@@ -166,6 +167,13 @@ def test_a_trainer_lets_go_of_what_it_was_given(model: eb.Model):
     assert trainer.state["step"] == 2
 
 
+@pytest.fixture
+def _every_array_is_large(monkeypatch: pytest.MonkeyPatch):
+    """Small ones are copied to where a line of the cache begins."""
+    monkeypatch.setattr(memory, "LARGE", 0)
+
+
+@pytest.mark.usefixtures("_every_array_is_large")
 def test_a_trainer_takes_over_what_nobody_else_has(model: eb.Model):
     params = model.init(seed=1, x=X)
     where = {name: params[name].ctypes.data for name in params}
@@ -175,6 +183,13 @@ def test_a_trainer_takes_over_what_nobody_else_has(model: eb.Model):
     assert {name: trainer.kept[name].ctypes.data for name in where} == where
 
 
+def test_what_a_trainer_rewrites_begins_with_a_line_of_the_cache(model: eb.Model):
+    trainer = model.trainer(model.init(seed=1, x=X))
+    trainer.step(x=X, t=T)
+    assert {array.ctypes.data % memory.LINE for array in trainer.kept.values()} == {0}
+
+
+@pytest.mark.usefixtures("_every_array_is_large")
 @pytest.mark.parametrize("held", ["the mapping", "an array", "a view", "a memoryview"])
 def test_a_trainer_changes_nothing_that_somebody_has(model: eb.Model, held: str):
     params = model.init(seed=1, x=X)
