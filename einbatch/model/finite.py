@@ -27,7 +27,7 @@ from einbatch.train.state import State
 WATCHED = 100
 """The first updates, which are watched where nothing else is said."""
 LOOK = 20
-"""Updates between two looks at the params; the first ones are looked at each."""
+"""Updates between two looks at the params."""
 COPY = 200
 """Updates between two copies of params and state."""
 SHOWN = 4
@@ -67,7 +67,7 @@ class Guard(Silent):
             return
         if not math.isfinite(values[0]):
             self._explain(state.step)
-        if state.step <= LOOK or state.step % LOOK == 0:
+        if state.step % LOOK == 0:
             self.check(state)
         if state.step >= self._last:
             self._copy = {}
