@@ -140,7 +140,7 @@ static void stacked(const word *g, product run, const word *axes, word axis, con
     }
 }
 
-enum { LEAST_PRODUCT = 200000, SLICE = 32 };
+enum { LEAST_PRODUCT = 200000, SLICE = 32, MOST_KEPT = 1 << 20 };
 
 /* Some of the outermost stack of a product. */
 static void stack_part(const void *instruction, int64_t first, int64_t last) {
@@ -168,9 +168,16 @@ static void cut_product(const word *g, int cut, int64_t first, int64_t last) {
     stacked(part, gemm, g + 16, 0, (char *)part[10], (char *)part[12], (char *)part[14]);
 }
 
-static void longer_part(const void *instruction, int64_t first, int64_t last) {
-    const word *g = instruction;
-    cut_product(g, g[5] >= g[6] ? BY_ROWS : BY_COLUMNS, first, last);
+/* What a product is cut along: the longer side of its result, but for something small that is
+   added to. That is a param, most often; halves of its memory stay in the caches of those who
+   read them. */
+static int side_of(const word *g) {
+    int is_kept = number(g[9]) != 0 && g[5] >= 2 * SLICE && g[5] * g[6] <= MOST_KEPT;
+    return g[5] >= g[6] || is_kept ? BY_ROWS : BY_COLUMNS;
+}
+
+static void side_part(const void *instruction, int64_t first, int64_t last) {
+    cut_product(instruction, side_of(instruction), first, last);
 }
 
 static void multiply(const word *g) {
@@ -181,7 +188,7 @@ static void multiply(const word *g) {
         stacked(g, gemm, axes, 0, (char *)g[10], (char *)g[12], (char *)g[14]);
     else if (count && axes[1] > 1) in_threads(stack_part, g, axes[1], 1);
     else if (count) stack_part(g, 0, axes[1]);
-    else in_threads(longer_part, g, g[5] >= g[6] ? g[5] : g[6], SLICE);
+    else in_threads(side_part, g, side_of(g) == BY_ROWS ? g[5] : g[6], SLICE);
 }
 
 /* ---- pointwise loops over rows ---- */
