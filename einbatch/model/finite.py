@@ -26,7 +26,7 @@ from einbatch.train.state import State
 
 WATCHED = 100
 """The first updates, which are watched where nothing else is said."""
-LOOK = 20
+LOOK = 100
 """Updates between two looks at the params."""
 COPY = 200
 """Updates between two copies of params and state."""
@@ -89,8 +89,8 @@ class Guard(Silent):
         with np.errstate(all="ignore"):
             for name in self._updating.params:
                 array = self._trainer.kept[name]
-                # A sum overflows where no element does: then look at each.
-                if math.isfinite(np.add.reduce(array, axis=None)):
+                # A sum of squares overflows where no element does: then look at each.
+                if math.isfinite(np.vdot(array, array)):
                     continue
                 if first_bad(array) is not None:
                     return True
