@@ -1,6 +1,6 @@
 """Stops a training at its first NaN or infinity, and says what made it.
 
-Each update is watched by its objective, the params by a sum every few updates: that
+Each update is watched by its objective, the params now and then by their squares: that
 costs next to nothing, and comes late. So a copy of params and state is kept, from
 which the updates are made again, one by one, up to the one that went wrong.
 """
@@ -67,12 +67,12 @@ class Guard(Silent):
             return
         if not math.isfinite(values[0]):
             self._explain(state.step)
-        if state.step % LOOK == 0:
+        is_old = state.step - self._step >= COPY
+        if is_old or state.step % LOOK == 0:
             self.check(state)
         if state.step >= self._last:
             self._copy = {}
-        elif state.step - self._step >= COPY:
-            self.check(state)
+        elif is_old:
             self._keep(state)
 
     def settled(self, state: State, /) -> None:

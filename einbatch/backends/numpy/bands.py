@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from einbatch.backends.numpy.groups import group
+from einbatch.backends.numpy.groups import Group, in_groups
 from einbatch.backends.numpy.instructions import (
     BAND,
-    GROUP,
     Instruction,
     Loop,
     Product,
     words_of_cut_loop,
+    words_of_group,
     words_of_product,
 )
 from einbatch.backends.numpy.regions import Access, Axes, Memory
@@ -48,12 +48,17 @@ class Cut:
     extent: int
     accesses: tuple[Access, ...]
 
+    def as_whole(self) -> Loop | Cut:
+        """A loop that is cut along its first axis, as groups cut theirs; else the cut itself."""
+        item = self.instruction
+        return item if isinstance(item, Loop) and self.place == 0 else self
+
     def words(self) -> list[int]:
         """The instruction's own; of a loop, those of a group of its own."""
         if isinstance(self.instruction, Product):
             return words_of_product(self.instruction)
         words = words_of_cut_loop(self.instruction, self.place)
-        return [GROUP, len(words) + 5, self.extent, self.extent, 0, *words]
+        return words_of_group(self.extent, self.extent, False, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +85,13 @@ class Band:
         Loops are in groups if `together`.
         """
         words: list[int] = []
-        waiting: list[Loop] = []
-
-        def flush() -> None:
-            for each in group(waiting, together=together):
-                rows = min(r for r in each.rows if r % self.rows == 0)
-                alone = replace(each, rows=(rows,))
+        for item in in_groups((cut.as_whole() for cut in self.cuts), together=together):
+            if isinstance(item, Group):
+                rows = min(r for r in item.rows if r % self.rows == 0)
+                alone = replace(item, rows=(rows,))
                 words.extend((rows // self.rows, 0, *alone.words(shares=False)))
-            waiting.clear()
-
-        for cut in self.cuts:
-            if isinstance(cut.instruction, Loop) and cut.place == 0:
-                waiting.append(cut.instruction)
-                continue
-            flush()
-            words.extend((cut.extent // self.rows, cut.place, *cut.words()))
-        flush()
+            else:
+                words.extend((item.extent // self.rows, item.place, *item.words()))
         return [BAND, len(words) + 3, self.rows, *words]
 
 
@@ -185,8 +181,7 @@ def _cuts_of_loop(loop: Loop) -> Iterator[Cut]:
 
 def _cuts_of_product(product: Product) -> Iterator[Cut]:
     _, _, m, n, k = product.numbers
-    item = 8 if product.is_double else 4
-    axes = _axes_of_product(product)
+    item, axes = product.item, _axes_of_product(product)
     if any(stride < 0 for each in axes for _, stride in each):
         return
     depth = len(product.stack)
@@ -201,7 +196,7 @@ def _cuts_of_product(product: Product) -> Iterator[Cut]:
 def _axes_of_product(product: Product) -> list[Axes]:
     """Of A, B and C the axes of the stack, then those of the matrix, with bytes for strides."""
     a_turned, b_turned, m, n, k = product.numbers
-    item = 8 if product.is_double else 4
+    item = product.item
     shapes = ((m, k, a_turned), (k, n, b_turned), (m, n, False))
     found: list[Axes] = []
     for (rows, columns, turned), (_, (leading,), stack) in zip(
@@ -221,7 +216,7 @@ def _cut_of_product(
     for number, (own, at) in enumerate(zip(axes, places, strict=True)):
         step = 0 if at is None else own[at][1]
         left = own if at is None else _without(at, own)
-        pointer, reach = product.operands[number][0], 8 if product.is_double else 4
+        pointer, reach = product.operands[number][0], product.item
         accesses.append(Access(pointer, left, step, reach, is_written=number == 2))
     extent = axes[2][places[2] or 0][0]
     return Cut(product, place, extent, tuple(accesses))

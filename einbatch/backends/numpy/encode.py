@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from einbatch.backends.numpy import native
 from einbatch.backends.numpy.bands import Band, in_bands
-from einbatch.backends.numpy.groups import group
+from einbatch.backends.numpy.groups import Group, in_groups
 from einbatch.backends.numpy.instructions import (
     Check,
     Instruction,
@@ -36,25 +36,17 @@ def encode(
     `without` names passes, see `backends.passes`, that are left out.
     """
     words: list[int] = []
-    waiting: list[Loop] = []
     moved: list[int] = []
     together, shares = "group_loops" not in without, "use_threads" not in without
     if "loop_over_rows" in without:
         instructions = [replace(i, rows=0) if isinstance(i, Loop) else i for i in instructions]
 
-    def flush() -> None:
-        for each in group(waiting, together=together):
-            words.extend(each.words(shares=shares))
-        waiting.clear()
-
     banded = shares and "share_bands" not in without and native.can_share_blas()
-    for item in in_bands(instructions) if banded else instructions:
-        if isinstance(item, Loop):
-            waiting.append(item)
-            continue
-        flush()
-        words.extend(_words(item, together))
-    flush()
+    items = in_bands(instructions) if banded else instructions
+    for item in in_groups(items, together=together):
+        words.extend(
+            item.words(shares=shares) if isinstance(item, Group) else _words(item, together)
+        )
     starts = [native.address(array) for array in inputs]
     for place, word in enumerate(words):
         if isinstance(word, Pointer):

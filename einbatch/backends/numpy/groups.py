@@ -11,11 +11,14 @@ row of another writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import TypeVar
 
-from einbatch.backends.numpy.instructions import GROUP, Loop, can_merge, words_of_loop
+from einbatch.backends.numpy.instructions import Loop, can_merge, words_of_group, words_of_loop
+
+Other = TypeVar("Other")
 
 BLOCK_BYTES = 128 * 2**10
 """About what the operands of a block take together: half of a usual second-level cache."""
@@ -46,7 +49,7 @@ class Group:
         if parallel:
             block = min(block, max(1, rows // 4))
         body = [word for loop in self.loops for word in words_of_loop(loop, rows)]
-        return [GROUP, len(body) + 5, rows, block, int(parallel), *body]
+        return words_of_group(rows, block, parallel, body)
 
 
 def group(loops: Sequence[Loop], *, together: bool = True) -> list[Group]:
@@ -56,6 +59,19 @@ def group(loops: Sequence[Loop], *, together: bool = True) -> list[Group]:
         if not (together and groups and groups[-1].take(loop)):
             groups.append(_Open(loop))
     return [Group(tuple(each.loops), tuple(each.touched)) for each in groups]
+
+
+def in_groups(items: Iterable[Loop | Other], *, together: bool = True) -> Iterator[Group | Other]:
+    """The items, loops that follow each other in groups; see `group`."""
+    waiting: list[Loop] = []
+    for item in items:
+        if isinstance(item, Loop):
+            waiting.append(item)
+            continue
+        yield from group(waiting, together=together)
+        waiting = []
+        yield item
+    yield from group(waiting, together=together)
 
 
 class _Open:

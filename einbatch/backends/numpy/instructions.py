@@ -74,6 +74,11 @@ class Product:
     stack: Shape
 
     @property
+    def item(self) -> int:
+        """The bytes of a number."""
+        return 8 if self.is_double else 4
+
+    @property
     def work(self) -> int:
         """Its multiplications."""
         extents = self.numbers[1:] if self.is_vector else self.numbers[2:]
@@ -91,6 +96,11 @@ class Check:
 
 
 Instruction = Loop | Product | Check
+
+
+def words_of_group(rows: int, block: int, parallel: bool, body: Sequence[int]) -> list[int]:
+    """The words of a group, those of its loops included."""
+    return [GROUP, len(body) + 5, rows, block, int(parallel), *body]
 
 
 def words_of_loop(loop: Loop, rows: int) -> list[int]:
