@@ -36,7 +36,7 @@ from einbatch.ir.program import (
     Tensor,
     statements_of,
 )
-from einbatch.ir.traverse import reads
+from einbatch.ir.traverse import reads_itself
 
 Element = tuple[int, ...]
 Cells = dict[Element, float]
@@ -110,11 +110,6 @@ def prepare(
     return Nest(meaning, extents, constants, shapes, tensors)
 
 
-def _reads_itself(statement: Statement) -> bool:
-    expressions = (*statement.subscripts, statement.value)
-    return any(read.tensor == statement.target for e in expressions for read in reads(e))
-
-
 def cells_of(tensor: Tensor, array: ArrayLike) -> Cells:
     """An array's elements as Python numbers."""
     values = np.asarray(array, dtype=np.int64 if tensor.integer else np.float64)
@@ -162,7 +157,7 @@ class Nest:
         self.begin(statement)
         cells = self.tensors[statement.target]
         found = self.contributions(statement, at)
-        if _reads_itself(statement):
+        if reads_itself(statement):
             found = list(found)
         for element, value in found:
             cells[element] = self.combine(statement.operator, cells[element], value)

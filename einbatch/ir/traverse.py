@@ -68,6 +68,12 @@ def reads(expression: Expression) -> Iterator[Read]:
     return (node for node in walk(expression) if isinstance(node, Read))
 
 
+def reads_itself(statement: Statement) -> bool:
+    """True where a statement reads its own target, on the right or in a subscript."""
+    parts = (*statement.subscripts, statement.value)
+    return any(read.tensor == statement.target for part in parts for read in reads(part))
+
+
 def free_indices(*expressions: Expression) -> tuple[str, ...]:
     """The indices that occur free, in order of first occurrence; extents do not count."""
     found: dict[str, None] = {}

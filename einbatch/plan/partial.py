@@ -8,12 +8,13 @@ from math import prod
 
 from einbatch.ir.build import add
 from einbatch.ir.program import Number, Statement
+from einbatch.ir.traverse import reads_itself
 from einbatch.plan.graph import Layout, Value, contiguous
 from einbatch.plan.lowering import Lowering
 from einbatch.plan.operations import IDENTITY
 from einbatch.plan.reads import LARGEST
 from einbatch.plan.rounds import filled
-from einbatch.plan.sliding import moving, reads_itself
+from einbatch.plan.sliding import moving
 from einbatch.plan.subscripts import Affine, find_affine, is_inside, is_outside, range_of, view_of
 
 LowerStatement = Callable[[Lowering, Statement], None]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from einbatch.ir.program import Expression, Read, Reduce, Statement
 from einbatch.ir.traverse import children, free_indices
-from einbatch.ir.traverse import reads as reads_of
 from einbatch.plan.graph import Layout, Value, contiguous
 from einbatch.plan.lowering import Lowering, Term
 from einbatch.plan.operations import IDENTITY
@@ -84,11 +83,6 @@ def find_left_loops(low: Lowering, statement: Statement) -> tuple[str, ...]:
     if view is not None and view.is_injective:
         return ()
     return all_but_longest(low, [moving(low, form) for form in known])
-
-
-def reads_itself(statement: Statement) -> bool:
-    """True where the right side reads the target."""
-    return any(read.tensor == statement.target for read in reads_of(statement.value))
 
 
 def reduce_in_loops(

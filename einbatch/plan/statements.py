@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from einbatch.ir.program import IndexValue, Reduce, Scan, Statement, Step, statements_of
-from einbatch.ir.traverse import free_indices, walk
+from einbatch.ir.traverse import free_indices, reads_itself, walk
 from einbatch.plan.blocks import find_left_block
 from einbatch.plan.expressions import lower, lower_integer, lower_number, reduce_number
 from einbatch.plan.graph import Layout, Shape, Value, contiguous
@@ -16,7 +16,7 @@ from einbatch.plan.operations import ACCUMULATE, IDENTITY
 from einbatch.plan.partial import add_apart, write_in_part
 from einbatch.plan.reads import check_inside, clamped, flat_position, whole_axes
 from einbatch.plan.rounds import enter, filled, leave, memory_of, repeat
-from einbatch.plan.sliding import find_left_loops, reads_itself
+from einbatch.plan.sliding import find_left_loops
 from einbatch.plan.subscripts import find_affine, find_view
 from einbatch.plan.sums import lower_sum, products_of
 
